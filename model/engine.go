@@ -1,0 +1,55 @@
+package model
+
+import "context"
+
+// A Want asks for values beside the log-probability. Asking changes no bit of the log-probabilities.
+type Want uint8
+
+// What can be asked for.
+const (
+	WantEntropy   Want = 1 << iota // entropy of the predicted distribution, nats
+	WantRank1                      // whether the token was the most probable one (the first of equals)
+	WantLogSumP2                   // log Σ_v p_v², for WPO
+	WantMeanLogit                  // mean of the logits over the vocabulary
+)
+
+// Scores holds a value a scored token, in the batch's order (see [Batch.Scored]). Slices that were not asked for are nil. They belong
+// to the caller.
+type Scores struct {
+	Logp      []float32 // (N) natural log-probability of the token
+	Entropy   []float32 // (N)
+	Rank1     []bool    // (N)
+	LogSumP2  []float32 // (N)
+	MeanLogit []float32 // (N)
+}
+
+// A Scorer gives the log-probabilities of completion tokens. A pair's values are the same bits whatever else is in the batch, and
+// whatever the number of threads (docs/numerics.md). It serves one call at a time.
+type Scorer interface {
+	Score(ctx context.Context, b Batch, want Want) (Scores, error)
+	Config() *Config
+	// Numerics names the arithmetic, version and class. Example: "fma16/1".
+	Numerics() string
+	Close() error
+}
+
+// A Trainable is a Scorer whose parameters can be trained.
+type Trainable interface {
+	Scorer
+	// Forward is Score that keeps what Backward needs. Its values are Score's, bit for bit.
+	Forward(ctx context.Context, b Batch, want Want) (Scores, error)
+	// Backward adds to the gradients of the parameters, given d loss / d logp of every scored token of the last Forward.
+	Backward(ctx context.Context, dLogp []float32) error
+	// Params returns the trainable parameters in a fixed order. Their Data and Grad stay valid and in place until Close.
+	Params() []Param
+}
+
+// A Param is a trainable tensor under its name in the checkpoint.
+type Param struct {
+	Name  string
+	Shape []int
+	Data  []float32 // row-major master weights
+	Grad  []float32 // as long as Data; Backward adds to it, the trainer clears it
+	// Decay says whether decoupled weight decay applies, by transformers' rule: not to biases nor to norm weights.
+	Decay bool
+}
