@@ -1,8 +1,20 @@
 package model
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
 // A Config is an architecture as data: what one block needs to compute any supported family. Family files fill it from config.json.
+//
+// Fields that a family may leave at their zero value carry omitempty, so that a field added for a new family does not change the
+// digest of the others.
 type Config struct {
-	Family string // config.json model_type. Example: "llama"
+	Family       string `json:"-"` // config.json model_type. Example: "llama"
+	MaxPositions int    `json:"-"` // max_position_embeddings; longer sequences are refused
+	Names        Names  `json:"-"` // the tensors' names in a checkpoint
 
 	Vocab        int // V, vocab_size
 	Hidden       int // C, hidden_size
@@ -11,14 +23,13 @@ type Config struct {
 	KVHeads      int // G, num_key_value_heads; H is a multiple of it
 	HeadDim      int // D, head_dim
 	Intermediate int // F, intermediate_size
-	MaxPositions int // max_position_embeddings; longer sequences are refused
 
-	NormEps float32 // rms_norm_eps
+	NormEps float64 // rms_norm_eps
 	Rope    Rope
-	Tied    bool // tie_word_embeddings: the head is the embedding
+	Tied    bool `json:",omitempty"` // tie_word_embeddings: the head is the embedding
 
-	AttentionBias bool // biases on q, k, v and o
-	MLPBias       bool // biases on gate, up and down
+	AttentionBias bool `json:",omitempty"` // biases on q, k, v and o
+	MLPBias       bool `json:",omitempty"` // biases on gate, up and down
 }
 
 // A Rope is the rotary embedding of a model.
@@ -26,13 +37,24 @@ type Rope struct {
 	Type  string  // "default", "linear" or "llama3"
 	Theta float64 // rope_theta
 	// Factor scales "linear" and "llama3"; the others belong to "llama3".
-	Factor, LowFreqFactor, HighFreqFactor float64
-	OriginalMaxPositions                  int
+	Factor               float64 `json:",omitempty"`
+	LowFreqFactor        float64 `json:",omitempty"`
+	HighFreqFactor       float64 `json:",omitempty"`
+	OriginalMaxPositions int     `json:",omitempty"`
 }
 
-// A TensorSpec is a tensor that a checkpoint of a Config holds.
-type TensorSpec struct {
-	Name  string
-	Shape []int
-	Decay bool // see Param.Decay
+// Digest returns "sha256:" and the digest of everything in the configuration that a log-probability depends on. How many positions a
+// model was declared for is not among it, nor what its tensors are called.
+func (c *Config) Digest() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic("model: a Config holds a value that JSON has no word for: " + err.Error())
+	}
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// String is one line for people. Example: "llama, 30 layers of width 576".
+func (c *Config) String() string {
+	return fmt.Sprintf("%s, %d layers of width %d", c.Family, c.Layers, c.Hidden)
 }
