@@ -1,0 +1,208 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/steelyard-ml/steelyard/model"
+)
+
+const (
+	weightsName = "model.safetensors"
+	indexName   = "model.safetensors.index.json"
+	configName  = "config.json"
+)
+
+// A Dir is an open Hugging Face model directory.
+type Dir struct {
+	path  string
+	files []*File
+	where map[string]*File
+}
+
+// Open opens a model directory and checks the headers of all its weights: model.safetensors, or the shards that
+// model.safetensors.index.json names.
+func Open(dir string) (*Dir, error) {
+	d := &Dir{path: dir, where: map[string]*File{}}
+	if err := d.open(); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Dir) open() error {
+	info, err := os.Stat(d.path)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("checkpoint: %s is a file; name the directory that holds config.json and model.safetensors", d.path)
+	}
+	if _, err := os.Stat(filepath.Join(d.path, weightsName)); err == nil {
+		return d.add(weightsName)
+	}
+	text, err := os.ReadFile(filepath.Join(d.path, indexName))
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("checkpoint: %s holds neither %s nor %s%s", d.path, weightsName, indexName, d.hint())
+	}
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	var index struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(text, &index); err != nil {
+		return fmt.Errorf("checkpoint: %s: %w", filepath.Join(d.path, indexName), err)
+	}
+	return d.openShards(index.WeightMap)
+}
+
+// openShards opens the files of a weight map and holds every tensor against it.
+func (d *Dir) openShards(weightMap map[string]string) error {
+	var shards []string
+	for _, shard := range weightMap {
+		if !filepath.IsLocal(shard) {
+			return fmt.Errorf("checkpoint: %s: shard %q lies outside the directory", indexName, shard)
+		}
+		if !slices.Contains(shards, shard) {
+			shards = append(shards, shard)
+		}
+	}
+	if len(shards) == 0 {
+		return fmt.Errorf("checkpoint: %s: weight_map is empty", filepath.Join(d.path, indexName))
+	}
+	sort.Strings(shards)
+	for _, shard := range shards {
+		if err := d.add(shard); err != nil {
+			return err
+		}
+	}
+	for name, shard := range weightMap {
+		if f := d.where[name]; f == nil || f.path != filepath.Join(d.path, shard) {
+			return fmt.Errorf("checkpoint: %s: tensor %s is not in shard %s", d.path, name, shard)
+		}
+	}
+	return nil
+}
+
+func (d *Dir) add(name string) error {
+	f, err := OpenFile(filepath.Join(d.path, name))
+	if err != nil {
+		return err
+	}
+	d.files = append(d.files, f)
+	for _, t := range f.tensors {
+		if other := d.where[t.Name]; other != nil {
+			return fmt.Errorf("checkpoint: tensor %s is in %s and in %s", t.Name, other.path, f.path)
+		}
+		d.where[t.Name] = f
+	}
+	return nil
+}
+
+// hint says what a directory without weights seems to hold.
+func (d *Dir) hint() string {
+	for _, pattern := range []string{"pytorch_model*.bin", "adapter_model.safetensors", "*.gguf"} {
+		if found, _ := filepath.Glob(filepath.Join(d.path, pattern)); len(found) > 0 {
+			return fmt.Sprintf(" (but %s: save the model as safetensors first)", filepath.Base(found[0]))
+		}
+	}
+	return ""
+}
+
+// Path returns the directory's path as it was given.
+func (d *Dir) Path() string { return d.path }
+
+// Names returns the names of all tensors, sorted.
+func (d *Dir) Names() []string {
+	out := make([]string, 0, len(d.where))
+	for name := range d.where {
+		out = append(out, name)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// Tensor returns the tensor of that name.
+func (d *Dir) Tensor(name string) (Tensor, error) {
+	f := d.where[name]
+	if f == nil {
+		return Tensor{}, fmt.Errorf("checkpoint: %s holds no tensor %s", d.path, name)
+	}
+	return f.Tensor(name)
+}
+
+// Close unmaps all files.
+func (d *Dir) Close() error {
+	var errs []error
+	for _, f := range d.files {
+		errs = append(errs, f.Close())
+	}
+	d.files, d.where = nil, nil
+	return errors.Join(errs...)
+}
+
+// Config reads config.json.
+func (d *Dir) Config() (*model.Config, error) {
+	text, err := os.ReadFile(filepath.Join(d.path, configName))
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	c, err := model.ParseConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %s: %w", d.path, err)
+	}
+	return c, nil
+}
+
+// Validate checks, before any work is done, that the directory holds every tensor of a configuration in its shape and a type to compute
+// with, and no other. Two kinds of others are let pass: rotary_emb.inv_freq buffers of old checkpoints, and a stored head beside
+// tied embeddings that holds the same values.
+func (d *Dir) Validate(c *model.Config) error {
+	var errs []error
+	known := map[string]bool{}
+	for _, spec := range c.Tensors() {
+		known[spec.Name] = true
+		t, err := d.Tensor(spec.Name)
+		if err == nil && !slices.Equal(t.Shape, spec.Shape) {
+			err = fmt.Errorf("checkpoint: %s: tensor %s has shape %v, config.json asks for %v", d.path, t.Name, t.Shape, spec.Shape)
+		}
+		if err == nil {
+			err = t.checkFloat()
+		}
+		errs = append(errs, err)
+	}
+	for _, name := range d.Names() {
+		switch {
+		case known[name] || strings.HasSuffix(name, "rotary_emb.inv_freq"):
+		case c.Tied && name == c.Names.Head+".weight":
+			errs = append(errs, d.sameAsEmbedding(c))
+		default:
+			errs = append(errs, fmt.Errorf("checkpoint: %s: tensor %s is no part of a %s model as config.json describes it", d.path, name, c.Family))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (d *Dir) sameAsEmbedding(c *model.Config) error {
+	head, err := d.Tensor(c.Names.Head + ".weight")
+	if err != nil {
+		return err
+	}
+	embed, err := d.Tensor(c.Names.Embed + ".weight")
+	if err != nil {
+		return err
+	}
+	if head.DType == embed.DType && string(head.Data) == string(embed.Data) {
+		return nil
+	}
+	return fmt.Errorf("checkpoint: %s: config.json says tie_word_embeddings, but %s differs from %s: set tie_word_embeddings to false, or remove the tensor",
+		d.path, head.Name, embed.Name)
+}
