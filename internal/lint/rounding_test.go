@@ -1,0 +1,113 @@
+package lint
+
+import (
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// rounded are the packages whose floating-point results must be the same bits on every machine (docs/numerics.md).
+var rounded = []string{"./internal/simd", "./model/cpu", "./trainer/..."}
+
+// The compiler may fuse x*y + z into one instruction with one rounding where the machine has it (arm64, and amd64 from GOAMD64=v3 on).
+// An explicit conversion around the product forbids that, so every product that is added to something must stand in one.
+func TestProductsAreRounded(t *testing.T) {
+	export := map[string]string{}
+	for _, p := range goList(t, append([]string{"-export", "-deps"}, rounded...)...) {
+		export[p.ImportPath] = p.Export
+	}
+	for _, p := range goList(t, rounded...) {
+		fset := token.NewFileSet()
+		var files []*ast.File
+		for _, name := range p.GoFiles {
+			f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, f)
+		}
+		for _, pos := range fusible(t, fset, p.ImportPath, files, export) {
+			t.Errorf("%s: a product is added without being rounded first: write float32(x*y) or float64(x*y)", fset.Position(pos))
+		}
+	}
+}
+
+func TestFusibleIsFound(t *testing.T) {
+	const src = `package p
+func f(a, b, c float32, i, j int, x float64) float32 {
+	bad := a*b + c
+	bad += a * b
+	bad = c - (a * b)
+	good := float32(a*b) + c
+	good += float32(a * b)
+	bad = -(a * b) + c
+	_ = i*j + i
+	_ = x*2 + 1
+	const k = 2.0*3.0 + 1.0
+	return bad + good
+}`
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, "p.go", src, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []int
+	for _, pos := range fusible(t, fset, "p", []*ast.File{file}, nil) {
+		lines = append(lines, fset.Position(pos).Line)
+	}
+	if want := []int{3, 4, 5, 8, 10}; !slices.Equal(lines, want) {
+		t.Errorf("found fusible products in lines %v, want %v", lines, want)
+	}
+}
+
+// fusible returns the places of floating-point products that are an operand of + or -, or of += or -=.
+func fusible(t *testing.T, fset *token.FileSet, path string, files []*ast.File, export map[string]string) []token.Pos {
+	t.Helper()
+	conf := types.Config{Importer: importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(export[path]) })}
+	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
+	if _, err := conf.Check(path, fset, files, info); err != nil {
+		t.Fatal(err)
+	}
+	product := func(e ast.Expr) bool {
+		for {
+			if paren, ok := e.(*ast.ParenExpr); ok {
+				e = paren.X
+			} else if minus, ok := e.(*ast.UnaryExpr); ok && minus.Op == token.SUB {
+				e = minus.X
+			} else {
+				break
+			}
+		}
+		b, ok := e.(*ast.BinaryExpr)
+		if !ok || b.Op != token.MUL {
+			return false
+		}
+		tv := info.Types[b]
+		basic, ok := tv.Type.Underlying().(*types.Basic)
+		return ok && tv.Value == nil && basic.Info()&(types.IsFloat|types.IsComplex) != 0
+	}
+	var found []token.Pos
+	for _, f := range files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.BinaryExpr:
+				if (n.Op == token.ADD || n.Op == token.SUB) && (product(n.X) || product(n.Y)) {
+					found = append(found, n.Pos())
+				}
+			case *ast.AssignStmt:
+				if (n.Tok == token.ADD_ASSIGN || n.Tok == token.SUB_ASSIGN) && product(n.Rhs[0]) {
+					found = append(found, n.Pos())
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
