@@ -1,0 +1,219 @@
+package simd
+
+// Blocking, in elements. A panel of B of kBlockMax×16 takes 20 of the 32 kB of L1; a block of A of mBlock×kBlockMax 192 kB of L2; a block of
+// B of kBlockMax×nBlock 2.6 MB of L3. See docs/kernels.md for others.
+const (
+	kBlockMax = 320
+	mBlock    = 144 // a multiple of every mr
+	nBlock    = 2048
+)
+
+// kBlock returns the length of the block of K that begins at k0: K is cut evenly. No result depends on where.
+func kBlock(k0, k int) int {
+	blocks := (k + kBlockMax - 1) / kBlockMax
+	size := (k + blocks - 1) / blocks
+	return min(size, k-k0)
+}
+
+// A Workspace holds the buffers of one thread's products; the zero value is ready. They grow to what the largest product needs.
+type Workspace struct {
+	a, b         []float32 // panels
+	aEdge, bEdge []float32 // the last panel, where the others are read in place
+	tile         []float32 // a tile of C that is not whole
+}
+
+// grow returns a buffer of n elements, the one given when it is long enough.
+func grow(buf *[]float32, n int) []float32 {
+	if cap(*buf) < n {
+		*buf = make([]float32, n)
+	}
+	return (*buf)[:n]
+}
+
+// Gemm computes C = A·B or, with add, C += A·B on the threads of p. C is a.Rows×b.Cols with ldc elements from row to row. An element is
+//
+//	s := +0, or c[i*ldc+j] when add
+//	for k := range a.Cols {
+//		s = fma(A[i][k], B[k][j], s)
+//	}
+//	c[i*ldc+j] = s
+//
+// and so does not depend on the rest of the matrices, on tiles or on threads. C must not overlap A or B. A must not be packed.
+func Gemm(p *Pool, c []float32, ldc int, a, b Operand, add bool) {
+	checkGemm(c, ldc, &a, &b)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	mt, nt := p.split(&a, &b)
+	mTasks, nTasks := (a.Rows+mt-1)/mt, (b.Cols+nt-1)/nt
+	if mTasks*nTasks <= 1 {
+		gemm(&p.ws[0], c, ldc, &a, &b, add)
+		return
+	}
+	p.run(mTasks*nTasks, func(worker, t int) {
+		i, j := t%mTasks*mt, t/mTasks*nt
+		m, n := min(mt, a.Rows-i), min(nt, b.Cols-j)
+		at, bt := a.Block(i, m, 0, a.Cols), b.Block(0, b.Rows, j, n)
+		gemm(&p.ws[worker], c[i*ldc+j:], ldc, &at, &bt, add)
+	})
+}
+
+// GemmSeq is Gemm on the calling goroutine, with its own buffers; it allocates nothing once they have grown. Tasks of a Pool use it.
+func GemmSeq(w *Workspace, c []float32, ldc int, a, b Operand, add bool) {
+	checkGemm(c, ldc, &a, &b)
+	gemm(w, c, ldc, &a, &b, add)
+}
+
+func checkGemm(c []float32, ldc int, a, b *Operand) {
+	if a.Cols != b.Rows || a.packed != nil {
+		panic(badShape)
+	}
+	a.check()
+	b.check()
+	if m, n := a.Rows, b.Cols; m > 0 && n > 0 && (ldc < n && m > 1 || len(c) < (m-1)*ldc+n) {
+		panic(badBuffer)
+	}
+}
+
+// smallWork is the product M·N·K under which a second thread costs more than it brings.
+const smallWork = 1 << 17
+
+// split returns the rows and columns of a task's part of C. Tasks share nothing, so each packs its own parts of A and B: of the grids with
+// about a task a thread the one that packs least is taken.
+func (p *Pool) split(a, b *Operand) (mt, nt int) {
+	m, n, k := a.Rows, b.Cols, a.Cols
+	if p.threads == 1 || m*n*k < smallWork {
+		return max(m, 1), max(n, 1)
+	}
+	best := -1
+	for rows := 1; rows <= p.threads; rows++ {
+		cols := (p.threads + rows - 1) / rows
+		tm, tn := roundUp((m+rows-1)/rows, table.mr), roundUp((n+cols-1)/cols, PackedColumns)
+		cost := cols * m // A is packed by every column of the grid
+		if b.packed == nil {
+			cost += rows * n
+		}
+		// what the largest task is above its share, at the price of 16 packings an element
+		cost += 16 * (tm*tn*p.threads - m*n) / max(m, n)
+		if best < 0 || cost < best {
+			best, mt, nt = cost, tm, tn
+		}
+	}
+	return mt, nt
+}
+
+func roundUp(n, to int) int { return (n + to - 1) / to * to }
+
+// gemm is the product on one thread: blocks of N, of K and of M, in this order, around macro.
+func gemm(w *Workspace, c []float32, ldc int, a, b *Operand, add bool) {
+	m, n, kAll := a.Rows, b.Cols, a.Cols
+	if kAll == 0 && !add {
+		for i := range m {
+			clear(c[i*ldc:][:n])
+		}
+	}
+	bt := *b
+	if b.packed == nil {
+		bt = b.T()
+	}
+	for j0 := 0; j0 < n; j0 += nBlock {
+		nb := min(nBlock, n-j0)
+		for k0 := 0; k0 < kAll; {
+			k := kBlock(k0, kAll)
+			bp := bPanels(w, &bt, j0, nb, k0, k, m)
+			for i0 := 0; i0 < m; i0 += mBlock {
+				mb := min(mBlock, m-i0)
+				ap := aPanels(w, a, i0, mb, k0, k, n)
+				macro(w, c[i0*ldc+j0:], ldc, &ap, &bp, mb, nb, k, add || k0 > 0)
+			}
+			k0 += k
+		}
+	}
+}
+
+// panels are bands of rows of an operand, packed or as they lie: element (i, l) of band p at data[p*step + i*ras + l*cas].
+type panels struct {
+	data           []float32
+	step, ras, cas int
+	edge           []float32 // the last band, packed, when it is not whole and data is not packed
+	whole, width   int       // bands before edge; their rows
+}
+
+func (p *panels) band(i int) (data []float32, ras, cas int) {
+	if i >= p.whole {
+		return p.edge, 1, p.width
+	}
+	return p.data[i*p.step:], p.ras, p.cas
+}
+
+// Reading in place instead of packing pays when a panel is read few times.
+const (
+	directColumns = 256 // A is read in place for products of at most so many columns,
+	directRows    = 64  // and B for at most so many rows
+)
+
+func aPanels(w *Workspace, a *Operand, i0, m, k0, k, n int) panels {
+	mr := table.mr
+	if a.Type == F32 && n <= directColumns {
+		return direct(&w.aEdge, a, i0, m, k0, k, mr)
+	}
+	return packInto(&w.a, a, i0, m, k0, k, mr)
+}
+
+func bPanels(w *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
+	nr := table.nr
+	if q := bt.packed; q != nil {
+		return panels{data: q.data[k0*q.stride+(bt.first+j0)*k:], step: k * nr, ras: 1, cas: nr, whole: roundUp(n, nr) / nr}
+	}
+	if bt.Type == F32 && bt.Trans && m <= directRows {
+		return direct(&w.bEdge, bt, j0, n, k0, k, nr)
+	}
+	return packInto(&w.b, bt, j0, n, k0, k, nr)
+}
+
+func packInto(buf *[]float32, o *Operand, i0, m, k0, k, w int) panels {
+	bands := (m + w - 1) / w
+	data := grow(buf, bands*w*k)
+	packPanels(data, o, i0, m, k0, k, w)
+	return panels{data: data, step: k * w, ras: 1, cas: w, whole: bands}
+}
+
+// direct returns the bands of o as they lie in memory, and a packed copy of the last when it is not whole.
+func direct(edge *[]float32, o *Operand, i0, m, k0, k, w int) panels {
+	p := panels{step: w * o.Stride, ras: o.Stride, cas: 1, whole: m / w, width: w}
+	at := i0*o.Stride + k0
+	if o.Trans {
+		p.step, p.ras, p.cas = w, 1, o.Stride
+		at = k0*o.Stride + i0
+	}
+	p.data = o.F32[at:]
+	if rest := m - p.whole*w; rest > 0 {
+		p.edge = grow(edge, k*w)
+		packPanels(p.edge, o, i0+p.whole*w, rest, k0, k, w)
+	}
+	return p
+}
+
+// macro multiplies panels: all bands of A with one panel of B, which stays in L1, then the next.
+func macro(w *Workspace, c []float32, ldc int, a, b *panels, m, n, k int, add bool) {
+	mr, nr := table.mr, table.nr
+	for j := 0; j < n; j += nr {
+		bd, _, ldb := b.band(j / nr)
+		for i := 0; i < m; i += mr {
+			ad, ras, cas := a.band(i / mr)
+			ct := c[i*ldc+j:]
+			if i+mr <= m && j+nr <= n {
+				table.micro(k, ad, ras, cas, bd, ldb, ct, ldc, add)
+				continue
+			}
+			rows, cols := min(mr, m-i), min(nr, n-j)
+			tile := grow(&w.tile, mr*nr)
+			for r := 0; add && r < rows; r++ {
+				copy(tile[r*nr:][:cols], ct[r*ldc:])
+			}
+			table.micro(k, ad, ras, cas, bd, ldb, tile, nr, add)
+			for r := range rows {
+				copy(ct[r*ldc:][:cols], tile[r*nr:])
+			}
+		}
+	}
+}

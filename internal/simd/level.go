@@ -1,0 +1,70 @@
+package simd
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// A Level is a set of instructions that kernels are written in. Example: "avx2"
+type Level string
+
+// The levels, slowest first.
+const (
+	Generic Level = "generic" // portable Go
+	AVX2    Level = "avx2"    // AVX2, FMA and F16C
+)
+
+// levelVariable overrides the choice of the level.
+const levelVariable = "STEELYARD_SIMD"
+
+// The choice is made once, when the program starts, so that no result depends on when it is asked for.
+var active, activeErr = choose(os.Getenv(levelVariable), available())
+
+// table is the set of kernels of the active level.
+var table = tableOf(active)
+
+// Active returns the level in use: the best one this machine has, or the one that STEELYARD_SIMD names.
+func Active() Level { return active }
+
+// Check returns an error when STEELYARD_SIMD asks for a level that this machine or this build lacks. Programs call it before any work; the
+// kernels of the best level are in use until then.
+func Check() error { return activeErr }
+
+// Class names the arithmetic: programs of one class compute the same bits. Levels of an architecture share it.
+func Class() string { return class }
+
+// choose returns the level to use, given the wish (or "") and the levels at hand, slowest first.
+func choose(wish string, have []Level) (Level, error) {
+	best := have[len(have)-1]
+	if wish == "" {
+		return best, nil
+	}
+	if l := Level(strings.ToLower(wish)); slices.Contains(have, l) {
+		return l, nil
+	}
+	return best, fmt.Errorf("simd: %s=%q is not available on this machine, which has %v: unset it or name one of these", levelVariable, wish, have)
+}
+
+// kernels is the set of kernels of a level. Each is documented at its portable twin (kernels_generic.go).
+type kernels struct {
+	mr, nr int // rows and columns of a tile of micro
+	micro  func(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+
+	dot        func(a, b []float32) float32
+	sum        func(a []float32) float32
+	sumSq      func(a []float32) float32
+	max        func(a []float32) float32
+	exp        func(dst, src []float32)
+	expSum     func(dst, src []float32, max float32) float32
+	axpy       func(dst []float32, a float32, x []float32)
+	scale      func(dst []float32, a float32)
+	add        func(dst, x []float32)
+	mul        func(dst, x []float32)
+	mulAdd     func(dst, a, b []float32)
+	swiglu     func(dst, gate, up []float32)
+	swigluGrad func(dgate, dup, dout, gate, up []float32)
+	widenBF16  func(dst []float32, src []uint16)
+	widenF16   func(dst []float32, src []uint16)
+}

@@ -1,0 +1,67 @@
+package simd
+
+// A panel is a band of w rows of A (or, the same thing of the transpose, w columns of B) over a part of K, stored along k: element (i, l)
+// at l*w+i. Rows that the matrix does not have are zeros.
+
+// PackedColumns is what the first column of a Block of a packed operand is a multiple of: every kernel's nr divides it.
+const PackedColumns = 32
+
+// packed is a B of K×N elements as panels of nr columns, blocked along K as gemm blocks it. The panels of a K-block follow one another; those
+// of the block that begins at k0 start at k0*stride.
+type packed struct {
+	data   []float32
+	stride int // columns of all panels of the whole matrix
+}
+
+// Pack returns b laid out as Gemm needs it, to be the right factor of many products. It holds float32s and, as a copy, does not see later
+// changes of b.
+func Pack(p *Pool, b Operand) Operand {
+	b.check()
+	if b.packed != nil {
+		return b
+	}
+	nr := table.nr
+	panels := (b.Cols + nr - 1) / nr
+	q := &packed{data: make([]float32, b.Rows*panels*nr), stride: panels * nr}
+	bt := b.T()
+	const group = 16 // panels a task
+	p.Run((panels+group-1)/group, func(_, i int) {
+		j := i * group * nr
+		n := min(group*nr, b.Cols-j)
+		for k0 := 0; k0 < b.Rows; {
+			k := kBlock(k0, b.Rows)
+			packPanels(q.data[k0*q.stride+j*k:], &bt, j, n, k0, k, nr)
+			k0 += k
+		}
+	})
+	return Operand{Rows: b.Rows, Cols: b.Cols, packed: q}
+}
+
+// packPanels writes the rows i0 … i0+m-1 of o, over k columns from k0, as panels of w rows to dst.
+func packPanels(dst []float32, o *Operand, i0, m, k0, k, w int) {
+	for ; m > 0; m, i0 = m-w, i0+w {
+		panel := dst[:k*w]
+		dst = dst[k*w:]
+		rows := min(w, m)
+		if rows < w {
+			clear(panel)
+		}
+		if o.Trans {
+			for l := range k {
+				o.widen(panel[l*w:][:rows], (k0+l)*o.Stride+i0)
+			}
+			continue
+		}
+		var row [64]float32
+		for i := range rows {
+			at := (i0+i)*o.Stride + k0
+			for l := 0; l < k; l += len(row) {
+				part := row[:min(len(row), k-l)]
+				o.widen(part, at+l)
+				for j, x := range part {
+					panel[(l+j)*w+i] = x
+				}
+			}
+		}
+	}
+}
