@@ -1,0 +1,169 @@
+package optim
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/steelyard-ml/steelyard/model"
+)
+
+// Options of AdamW, under transformers' names.
+type Options struct {
+	Beta1, Beta2 float64 // adam_beta1, adam_beta2: how much of the moments stays, in [0, 1)
+	Epsilon      float64 // adam_epsilon
+	WeightDecay  float64 // of parameters with Decay
+}
+
+// An AdamW is the optimizer's state over a model's parameters: two float32 moments a weight, and the number of steps taken.
+type AdamW struct {
+	o      Options
+	params []model.Param
+	first  [][]float32 // exp_avg, m below
+	second [][]float32 // exp_avg_sq, v below
+	steps  int
+}
+
+// NewAdamW returns the state before the first step: moments of zero.
+func NewAdamW(params []model.Param, o Options) *AdamW {
+	a := &AdamW{o: o, params: params}
+	for _, p := range params {
+		a.first = append(a.first, make([]float32, len(p.Data)))
+		a.second = append(a.second, make([]float32, len(p.Data)))
+	}
+	return a
+}
+
+// Step takes one step with the gradients times scale (see [ClipScale]), and clears them. For the t-th step, elementwise:
+//
+//	w ← w·(1 − lr·λ)                       // with Decay only; decoupled decay, before the rest
+//	m ← m + (1 − β₁)·(g − m)
+//	v ← β₂·v + (1 − β₂)·g·g
+//	w ← w − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε)
+//
+// (Loshchilov & Hutter 2019, arXiv 1711.05101, algorithm 2, as torch.optim.AdamW computes it.) Each operation rounds to float32; the
+// factors are computed in float64.
+func (a *AdamW) Step(lr float64, scale float32) {
+	a.steps++
+	f := factors{
+		keep:    1,
+		scale:   scale,
+		blend1:  float32(1 - a.o.Beta1),
+		beta2:   float32(a.o.Beta2),
+		blend2:  float32(1 - a.o.Beta2),
+		root:    float32(math.Sqrt(1 - power(a.o.Beta2, a.steps))),
+		epsilon: float32(a.o.Epsilon),
+		rate:    float32(-lr / (1 - power(a.o.Beta1, a.steps))),
+	}
+	inChunks(a.params, func(i, from, to int) {
+		p, f := a.params[i], f
+		if p.Decay {
+			f.keep = float32(1 - float64(lr*a.o.WeightDecay))
+		}
+		f.update(p.Data[from:to], p.Grad[from:to], a.first[i][from:to], a.second[i][from:to])
+	})
+}
+
+// factors are the numbers of one step that all weights share.
+type factors struct {
+	keep, scale, blend1, beta2, blend2, root, epsilon, rate float32
+}
+
+func (f factors) update(w, g, m, v []float32) {
+	g, m, v = g[:len(w)], m[:len(w)], v[:len(w)]
+	for i := range w {
+		gi := float32(g[i] * f.scale)
+		g[i] = 0
+		mi := m[i] + float32(f.blend1*(gi-m[i]))
+		vi := float32(f.beta2*v[i]) + float32(float32(f.blend2*gi)*gi)
+		m[i], v[i] = mi, vi
+		denominator := float32(math.Sqrt(float64(vi)))/f.root + f.epsilon
+		w[i] = float32(w[i]*f.keep) + float32(f.rate*mi)/denominator
+	}
+}
+
+// Steps returns how many steps were taken.
+func (a *AdamW) Steps() int { return a.steps }
+
+// Moments returns the two moments of parameter i, as they stand: writing to them restores a state.
+func (a *AdamW) Moments(i int) (first, second []float32) { return a.first[i], a.second[i] }
+
+// Resume says that the moments are those after so many steps.
+func (a *AdamW) Resume(steps int) { a.steps = steps }
+
+// Norm returns the Euclidean norm of all gradients together, as one vector. It sums in float64, in an order that depends on nothing but
+// the parameters' sizes. Where it is not finite, the error names the first parameter that is to blame.
+func Norm(params []model.Param) (float64, error) {
+	sums := make([][]float64, len(params))
+	for i, p := range params {
+		sums[i] = make([]float64, (len(p.Grad)+chunk-1)/chunk)
+	}
+	inChunks(params, func(i, from, to int) {
+		sum := 0.0
+		for _, g := range params[i].Grad[from:to] {
+			sum += float64(float64(g) * float64(g))
+		}
+		sums[i][from/chunk] = sum
+	})
+	total := 0.0
+	for i, parts := range sums {
+		for _, s := range parts {
+			if math.IsNaN(s) || math.IsInf(s, 0) {
+				return math.NaN(), fmt.Errorf("the gradient of %s is not finite", params[i].Name)
+			}
+			total += s
+		}
+	}
+	return math.Sqrt(total), nil
+}
+
+// ClipScale returns by what to multiply gradients of that norm so that it is at most max: min(1, max/(norm + 1e-6)), as
+// torch.nn.utils.clip_grad_norm_ does. A max of 0 means no clipping, as in transformers.
+func ClipScale(norm, max float64) float32 {
+	if max == 0 {
+		return 1
+	}
+	return float32(math.Min(1, max/(norm+1e-6)))
+}
+
+// power returns bⁿ for n ≥ 0, by repeated squaring.
+func power(b float64, n int) float64 {
+	out := 1.0
+	for ; n > 0; n >>= 1 {
+		if n&1 == 1 {
+			out *= b
+		}
+		b *= b
+	}
+	return out
+}
+
+// chunk is how many elements one thread takes at a time: 256 KB of float32.
+const chunk = 1 << 16
+
+// inChunks calls do for all elements of all parameters, cut at multiples of chunk, on all processors.
+func inChunks(params []model.Param, do func(param, from, to int)) {
+	type piece struct{ param, from, to int }
+	var pieces []piece
+	for i, p := range params {
+		for from := 0; from < len(p.Data); from += chunk {
+			pieces = append(pieces, piece{i, from, min(from+chunk, len(p.Data))})
+		}
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(pieces)) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(pieces) {
+					return
+				}
+				do(pieces[i].param, pieces[i].from, pieces[i].to)
+			}
+		})
+	}
+	wg.Wait()
+}
