@@ -1,0 +1,175 @@
+package cpu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/steelyard-ml/steelyard/internal/simd"
+	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/checkpoint"
+)
+
+// Options of an engine.
+type Options struct {
+	// Threads that compute; 0 means GOMAXPROCS. Results don't depend on it.
+	Threads int
+}
+
+// ErrNoForward is returned by Backward when no Forward went before it, or another call came between: run Forward on the batch, then
+// Backward once.
+var ErrNoForward = errors.New("cpu: Backward without a Forward before it")
+
+// An Engine is a model.Scorer, and a model.Trainable where it was made with NewTrainable. It serves one call at a time.
+type Engine struct {
+	cfg    *model.Config
+	w      *weights
+	params []model.Param
+	pool   *simd.Pool
+
+	attn                attention
+	rotary              *rotary
+	headVocab, headRows int
+	arena               arena
+	kept                *run // of the last Forward, until Backward
+
+	// rows counts the rows that the blocks' matrix products went over, for tests: a shared prompt must count once.
+	rows struct{ forward, backward int }
+}
+
+var _ model.Trainable = (*Engine)(nil)
+
+// NewScorer returns a Scorer over the weights of d, which stay where they are mapped: close d after the Scorer.
+func NewScorer(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Scorer, error) {
+	if err := d.Validate(cfg); err != nil {
+		return nil, err
+	}
+	held, err := loadFrozen(cfg, d.Tensor)
+	if err != nil {
+		return nil, err
+	}
+	return newEngine(cfg, held, nil, o), nil
+}
+
+// NewTrainable returns a Trainable with a float32 copy of the weights of d, which may be closed. It takes 8 bytes a weight, and what
+// the activations of the largest batch need.
+func NewTrainable(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Trainable, error) {
+	if err := d.Validate(cfg); err != nil {
+		return nil, err
+	}
+	held, params, err := loadTrainable(cfg, d.Tensor)
+	if err != nil {
+		return nil, err
+	}
+	return newEngine(cfg, held, params, o), nil
+}
+
+func newEngine(c *model.Config, held map[string]tensor, params []model.Param, o Options) *Engine {
+	return &Engine{cfg: c, w: assemble(c, held), params: params, pool: simd.NewPool(o.Threads),
+		attn: newAttention(c), rotary: newRotary(c), headVocab: headVocab, headRows: headRows}
+}
+
+// Numerics names the arithmetic of this machine. Example: "fma16/1".
+func Numerics() string { return simd.Class() }
+
+// Numerics is the function Numerics.
+func (e *Engine) Numerics() string { return Numerics() }
+
+// Config returns the model's configuration.
+func (e *Engine) Config() *model.Config { return e.cfg }
+
+// Params returns the trainable parameters, in the order of the configuration's tensors.
+func (e *Engine) Params() []model.Param { return e.params }
+
+// Close ends the engine's threads.
+func (e *Engine) Close() error {
+	e.pool.Close()
+	e.kept, e.arena = nil, arena{}
+	return nil
+}
+
+// Score computes the log-probabilities of the batch's completion tokens.
+func (e *Engine) Score(ctx context.Context, b model.Batch, want model.Want) (model.Scores, error) {
+	s, _, err := e.run(ctx, b, want, toScore)
+	return s, err
+}
+
+// Forward is Score that keeps what Backward needs.
+func (e *Engine) Forward(ctx context.Context, b model.Batch, want model.Want) (model.Scores, error) {
+	s, r, err := e.run(ctx, b, want, toTrain)
+	e.kept = r
+	return s, err
+}
+
+// run takes a batch through the model.
+func (e *Engine) run(ctx context.Context, b model.Batch, want model.Want, why purpose) (model.Scores, *run, error) {
+	e.kept = nil // its memory is about to be used again
+	p, err := newPlan(b, e.cfg)
+	if err != nil {
+		return model.Scores{}, nil, err
+	}
+	r := e.newRun(p, why)
+	e.rotary.grow(p.longest)
+	e.lookup(r)
+	for i := range e.w.layers {
+		if err := ctx.Err(); err != nil {
+			return model.Scores{}, nil, err
+		}
+		e.forward(r, i)
+	}
+	s, err := e.predictAll(ctx, r, want)
+	if err != nil {
+		return model.Scores{}, nil, err
+	}
+	return s, r, nil
+}
+
+// Backward adds to the gradients, given d loss / d logp of the last Forward's scored tokens. After an error they are incomplete.
+func (e *Engine) Backward(ctx context.Context, dLogp []float32) error {
+	r := e.kept
+	if r == nil {
+		return ErrNoForward
+	}
+	if len(dLogp) != len(r.target) {
+		return fmt.Errorf("cpu: Backward was given %d gradients for %d scored tokens", len(dLogp), len(r.target))
+	}
+	e.kept = nil
+	if err := e.predictBackward(ctx, r, dLogp); err != nil {
+		return err
+	}
+	for i := len(e.w.layers) - 1; i >= 0; i-- {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		e.backward(r, i)
+	}
+	e.lookupBackward(r)
+	return nil
+}
+
+// How work that is no matrix product is cut for the threads. Every element is computed on its own or in the rows' order, so no result
+// depends on these.
+const (
+	eachRows    = 8
+	chunkSize   = 4096
+	columnWidth = 64
+)
+
+// each calls f for every row.
+func (e *Engine) each(rows int, f func(i int)) {
+	e.pool.Run((rows+eachRows-1)/eachRows, func(_, block int) {
+		for i := block * eachRows; i < min((block+1)*eachRows, rows); i++ {
+			f(i)
+		}
+	})
+}
+
+// chunks calls f for consecutive pieces of n elements.
+func (e *Engine) chunks(n int, f func(from, to int)) { e.pieces(n, chunkSize, f) }
+
+// columns calls f for consecutive blocks of columns; f goes over the rows in their order.
+func (e *Engine) columns(n int, f func(from, to int)) { e.pieces(n, columnWidth, f) }
+
+func (e *Engine) pieces(n, size int, f func(from, to int)) {
+	e.pool.Run((n+size-1)/size, func(_, i int) { f(i*size, min((i+1)*size, n)) })
+}

@@ -1,0 +1,201 @@
+package cpu
+
+import (
+	"context"
+	"math"
+
+	"github.com/steelyard-ml/steelyard/internal/simd"
+	"github.com/steelyard-ml/steelyard/model"
+)
+
+// The head computes, for the rows that predict a scored token and for no others,
+//
+//	x = norm(row)·Wᵀ    logp = x_target − log Σ_v e^(x_v)
+//
+// in tiles of tokens × vocabulary, with a running maximum and sum; so the logits of a batch never exist at once. The backward pass
+// computes each tile again: dx = dlogp·(onehot(target) − softmax(x)).
+//
+// headVocab is where the vocabulary is cut: values depend on it. headRows only bounds the memory.
+const (
+	headVocab = 2048
+	headRows  = 512
+)
+
+// A tally is a row's running sums over the vocabulary. With top the greatest logit so far and e_v = e^(x_v − top):
+type tally struct {
+	top    float32 // max x_v
+	sum    float32 // Σ e_v
+	target float32 // x_target
+
+	best   int     // the first v of the greatest logit
+	dot    float64 // Σ e_v·(x_v − top), for the entropy
+	square float64 // Σ e_v²
+	logits float64 // Σ x_v
+}
+
+// add takes the logits x of vocabulary entries from on. It overwrites x.
+func (t *tally) add(x []float32, from int, target int32, want model.Want) {
+	if i := int(target) - from; 0 <= i && i < len(x) {
+		t.target = x[i]
+	}
+	top := max(t.top, simd.Max(x))
+	if want != 0 {
+		t.addWanted(x, from, top)
+	}
+	if top > t.top {
+		t.sum *= simd.Exp1(t.top - top) // 0·0 in the first tile
+		t.top = top
+	}
+	t.sum += simd.ExpSum(x, x, t.top)
+}
+
+// addWanted is add for what is beside the log-probability, before top becomes the greatest logit. Sums are float64 and in the order of
+// the vocabulary.
+func (t *tally) addWanted(x []float32, from int, top float32) {
+	if top > t.top && !math.IsInf(float64(t.top), -1) {
+		// e_v shrinks by f, and x_v − top by the step: Σ f·e_v·((x_v − old) − step).
+		step := float64(top - t.top)
+		f := float64(simd.Exp1(t.top - top))
+		t.dot = f * (t.dot - float64(step*float64(t.sum)))
+		t.square *= float64(f * f)
+	}
+	if top > t.top {
+		for i, v := range x {
+			if v == top {
+				t.best = from + i
+				break
+			}
+		}
+	}
+	for _, v := range x {
+		p := float64(simd.Exp1(v - top))
+		t.dot += float64(p * float64(v-top))
+		t.square += float64(p * p)
+		t.logits += float64(v)
+	}
+}
+
+// predictAll fills in the scores of a batch.
+func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model.Scores, error) {
+	n := len(r.target)
+	s := newScores(n, want)
+	tallies := make([]tally, min(n, e.headRows))
+	for from := 0; from < n; from += e.headRows {
+		if err := ctx.Err(); err != nil {
+			return model.Scores{}, err
+		}
+		target := r.target[from:min(from+e.headRows, n)]
+		e.gatherHead(r, from, len(target))
+		for i := range target {
+			tallies[i] = tally{top: float32(math.Inf(-1))}
+		}
+		e.headTiles(r, len(target), func(v, size int) {
+			e.each(len(target), func(i int) { tallies[i].add(r.logits[i*size:][:size], v, target[i], want) })
+		})
+		for i := range target {
+			r.lse[from+i] = tallies[i].finish(&s, from+i, target[i], e.cfg.Vocab)
+		}
+	}
+	return s, nil
+}
+
+func newScores(n int, want model.Want) model.Scores {
+	s := model.Scores{Logp: make([]float32, n)}
+	if want&model.WantEntropy != 0 {
+		s.Entropy = make([]float32, n)
+	}
+	if want&model.WantRank1 != 0 {
+		s.Rank1 = make([]bool, n)
+	}
+	if want&model.WantLogSumP2 != 0 {
+		s.LogSumP2 = make([]float32, n)
+	}
+	if want&model.WantMeanLogit != 0 {
+		s.MeanLogit = make([]float32, n)
+	}
+	return s
+}
+
+// finish writes a row's values to place i and returns its logsumexp. With p_v = e_v/sum:
+//
+//	entropy = log sum − Σ e_v·(x_v − top)/sum        log Σ p² = log Σ e_v² − 2·log sum
+func (t *tally) finish(s *model.Scores, i int, target int32, vocab int) (lse float32) {
+	log := simd.Log1(t.sum)
+	s.Logp[i] = (t.target - t.top) - log
+	if s.Entropy != nil {
+		s.Entropy[i] = log - float32(t.dot/float64(t.sum))
+	}
+	if s.Rank1 != nil {
+		s.Rank1[i] = t.best == int(target)
+	}
+	if s.LogSumP2 != nil {
+		s.LogSumP2[i] = simd.Log1(float32(t.square)) - float32(2*log)
+	}
+	if s.MeanLogit != nil {
+		s.MeanLogit[i] = float32(t.logits / float64(vocab))
+	}
+	return t.top + log
+}
+
+// gatherHead copies and normalizes the rows that predict n scored tokens.
+func (e *Engine) gatherHead(r *run, from, n int) {
+	c := e.cfg.Hidden
+	x := r.x[len(r.x)-1]
+	e.each(n, func(i int) { copy(r.headX[i*c:][:c], x[int(r.predict[from+i])*c:]) })
+	e.normalize(&e.w.final, r.headNorm[:n*c], r.headX[:n*c])
+}
+
+// headTiles computes the logits of n gathered rows, tile by tile, and calls f with a tile's first vocabulary entry and its size; r.logits
+// then is (n, size).
+func (e *Engine) headTiles(r *run, n int, f func(v, size int)) {
+	c := e.cfg.Hidden
+	for v := 0; v < e.cfg.Vocab; v += e.headVocab {
+		size := min(e.headVocab, e.cfg.Vocab-v)
+		simd.Gemm(e.pool, r.logits, size, simd.Matrix(r.headNorm, n, c), e.w.head.w.Block(v, size, 0, c).T(), false)
+		f(v, size)
+	}
+}
+
+// predictBackward takes the gradient of the log-probabilities to that of the last residual stream, in r.grads.x.
+func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) error {
+	c, d := e.cfg.Hidden, &r.grads
+	clear(d.x)
+	for from := 0; from < len(dLogp); from += e.headRows {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := min(e.headRows, len(dLogp)-from)
+		e.gatherHead(r, from, n)
+		dHead := d.head[:n*c]
+		clear(dHead)
+		e.headTiles(r, n, func(v, size int) {
+			e.each(n, func(i int) {
+				dLogits(r.logits[i*size:][:size], v, r.target[from+i], r.lse[from+i], dLogp[from+i])
+			})
+			dx := simd.Matrix(r.logits, n, size)
+			simd.Gemm(e.pool, dHead, c, dx, e.w.head.w.Block(v, size, 0, c), true)
+			if e.w.head.dw != nil {
+				simd.Gemm(e.pool, e.w.head.dw[v*c:], c, dx.T(), simd.Matrix(r.headNorm, n, c), true)
+			}
+		})
+		// Rows of several completions share their prompt's last row, so gradients go to a place of their own before they are added.
+		into := r.headNorm[:n*c]
+		clear(into)
+		e.normalizeBackward(&e.w.final, into, dHead, r.headX[:n*c], d.scale)
+		e.columns(c, func(a, b int) {
+			for i, row := range r.predict[from : from+n] {
+				simd.Add(d.x[int(row)*c+a:int(row)*c+b], into[i*c+a:i*c+b])
+			}
+		})
+	}
+	return nil
+}
+
+// dLogits turns the logits x of vocabulary entries from on into their gradient.
+func dLogits(x []float32, from int, target int32, lse, dLogp float32) {
+	simd.ExpSum(x, x, lse)
+	simd.Scale(x, -dLogp)
+	if i := int(target) - from; 0 <= i && i < len(x) {
+		x[i] += dLogp
+	}
+}

@@ -1,0 +1,65 @@
+package cpu
+
+import "github.com/steelyard-ml/steelyard/internal/simd"
+
+// A linear is y = x·Wᵀ + b.
+type linear struct {
+	w  simd.Operand // (out, in)
+	b  []float32    // (out), nil where there is none
+	dw []float32    // (out, in)
+	db []float32    // (out)
+}
+
+// strided views the first cols of every stride elements of a as a (rows, cols) matrix.
+func strided(a []float32, rows, cols, stride int) simd.Operand {
+	return simd.Operand{F32: a, Rows: rows, Cols: cols, Stride: stride}
+}
+
+// apply computes y = x·Wᵀ + b for the rows of x, a row of y every ldy elements. x is (rows, in).
+func (e *Engine) apply(l *linear, y []float32, ldy int, x []float32) {
+	out, in := l.w.Rows, l.w.Cols
+	rows := len(x) / in
+	e.rows.forward += rows
+	simd.Gemm(e.pool, y, ldy, simd.Matrix(x, rows, in), l.w.T(), false)
+	if l.b == nil {
+		return
+	}
+	e.each(rows, func(i int) {
+		y := y[i*ldy:][:out]
+		for j := range y {
+			y[j] += l.b[j]
+		}
+	})
+}
+
+// mode says whether a result replaces what is there or is added to it.
+type mode bool
+
+const (
+	replace    mode = false
+	accumulate mode = true
+)
+
+// applyBackward computes dx = dy·W, or adds it to dx, and adds dyᵀ·x to dW and the sum of dy's rows to db. dy has a row every ldy
+// elements; dx and x are (rows, in). The sums over rows run in the rows' order.
+func (e *Engine) applyBackward(l *linear, dx []float32, m mode, dy []float32, ldy int, x []float32) {
+	out, in := l.w.Rows, l.w.Cols
+	rows := len(x) / in
+	g := strided(dy, rows, out, ldy)
+	e.rows.backward += rows
+	simd.Gemm(e.pool, dx, in, g, l.w, bool(m))
+	if l.dw != nil {
+		e.rows.backward += rows
+		simd.Gemm(e.pool, l.dw, in, g.T(), simd.Matrix(x, rows, in), true)
+	}
+	if l.db != nil {
+		e.columns(out, func(from, to int) {
+			db := l.db[from:to]
+			for i := range rows {
+				for j, d := range dy[i*ldy+from : i*ldy+to] {
+					db[j] += d
+				}
+			}
+		})
+	}
+}

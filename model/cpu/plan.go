@@ -1,0 +1,99 @@
+package cpu
+
+import (
+	"fmt"
+
+	"github.com/steelyard-ml/steelyard/model"
+)
+
+// A span is a segment of the batch: n tokens in consecutive rows and at consecutive positions.
+type span struct{ row, pos, n int }
+
+// A plan is what a batch means: which rows attend to which, and which rows predict what.
+type plan struct {
+	tokens  []int32  // (T)
+	pos     []int32  // (T) position of every row
+	groups  [][]span // a group's prompt, then its completions
+	predict []int32  // (N) the row whose hidden state predicts the scored token
+	target  []int32  // (N) the scored token
+	longest int      // positions needed
+}
+
+// newPlan lays out a batch, or says what is wrong with it.
+func newPlan(b model.Batch, c *model.Config) (*plan, error) {
+	p := &plan{tokens: b.Tokens, pos: make([]int32, len(b.Tokens))}
+	if len(b.Groups) == 0 {
+		return nil, fmt.Errorf("cpu: the batch is empty: it needs at least one group")
+	}
+	row := 0
+	for i, g := range b.Groups {
+		spans, err := p.group(g, row)
+		if err != nil {
+			return nil, fmt.Errorf("cpu: group %d of the batch: %w", i, err)
+		}
+		p.groups = append(p.groups, spans)
+		row += g.Tokens()
+	}
+	if row != len(b.Tokens) {
+		return nil, fmt.Errorf("cpu: the batch has %d tokens, but its groups have %d", len(b.Tokens), row)
+	}
+	if p.longest > c.MaxPositions {
+		return nil, fmt.Errorf("cpu: a sequence has %d tokens, the model has %d positions (max_position_embeddings): cut it with max_length",
+			p.longest, c.MaxPositions)
+	}
+	for i, id := range b.Tokens {
+		if id < 0 || int(id) >= c.Vocab {
+			return nil, fmt.Errorf("cpu: token %d of the batch is %d, outside the vocabulary of %d: tokenizer and model do not belong together",
+				i, id, c.Vocab)
+		}
+	}
+	p.predictions()
+	return p, nil
+}
+
+// group places a group's segments from a row on.
+func (p *plan) group(g model.Group, row int) ([]span, error) {
+	if g.Prompt < 1 {
+		return nil, fmt.Errorf("its prompt has %d tokens: the first token of a completion needs one to be predicted from", g.Prompt)
+	}
+	if len(g.Completions) == 0 {
+		return nil, fmt.Errorf("it has no completion")
+	}
+	spans := []span{{row: row, pos: 0, n: g.Prompt}}
+	row += g.Prompt
+	for i, n := range g.Completions {
+		if n < 1 {
+			return nil, fmt.Errorf("its completion %d has %d tokens: it needs at least one", i, n)
+		}
+		spans = append(spans, span{row: row, pos: g.Prompt, n: n})
+		row += n
+	}
+	if row > len(p.tokens) {
+		return nil, fmt.Errorf("it ends at token %d of %d", row, len(p.tokens))
+	}
+	for _, s := range spans {
+		for i := range s.n {
+			p.pos[s.row+i] = int32(s.pos + i)
+		}
+		p.longest = max(p.longest, s.pos+s.n)
+	}
+	return spans, nil
+}
+
+// predictions lists the scored tokens, each with the row that predicts it: the row before it, or, for the first of a completion, the
+// last row of the prompt.
+func (p *plan) predictions() {
+	for _, spans := range p.groups {
+		last := spans[0].row + spans[0].n - 1
+		for _, s := range spans[1:] {
+			for i := range s.n {
+				from := s.row + i - 1
+				if i == 0 {
+					from = last
+				}
+				p.predict = append(p.predict, int32(from))
+				p.target = append(p.target, p.tokens[s.row+i])
+			}
+		}
+	}
+}
