@@ -14,23 +14,25 @@ import (
 )
 
 type shared struct {
-	Model string `yaml:"model" help:"a model directory"`
+	Model string `yaml:"model" usage:"a model directory"`
 }
 
 type options struct {
 	shared
-	Rate    float64           `yaml:"learning_rate" help:"step size"`
-	Steps   int               `yaml:"max_steps" help:"steps"`
-	Seed    uint64            `yaml:"seed" help:"seed"`
-	Dedupe  bool              `yaml:"dedupe" help:"a pair once"`
-	Pairs   []string          `yaml:"pairs" help:"files"`
-	Columns map[string]string `yaml:"columns" help:"names"`
-	Roll    time.Duration     `yaml:"roll_every" help:"time"`
+	Rate    float64           `yaml:"learning_rate" usage:"step size"`
+	Steps   int               `yaml:"max_steps" usage:"steps"`
+	Seed    uint64            `yaml:"seed" usage:"seed"`
+	Dedupe  bool              `yaml:"dedupe" usage:"a pair once"`
+	Pairs   []string          `yaml:"pairs" usage:"files"`
+	Columns map[string]string `yaml:"columns" usage:"names"`
+	Roll    time.Duration     `yaml:"roll_every" usage:"time"`
+	Output  string            `yaml:"output" alias:"output_dir" usage:"a directory"`
+	Weights []float64         `yaml:"loss_weights" usage:"numbers"`
 	Skipped chan int
 }
 
 type other struct {
-	Runner string `yaml:"runner" help:"a runner"`
+	Runner string `yaml:"runner" usage:"a runner"`
 }
 
 func resolve(t *testing.T, file string, env, args []string) (options, error) {
@@ -76,6 +78,26 @@ func TestRepeatedFlags(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]string{"prompt": "q", "chosen": "good"}, got.Columns); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestAliases(t *testing.T) {
+	for name, source := range map[string]func() (options, error){
+		"file": func() (options, error) { return resolve(t, "output_dir: o\nloss_weights: [0.8, 1]\n", nil, nil) },
+		"environment": func() (options, error) {
+			return resolve(t, "", []string{"STEELYARD_OUTPUT_DIR=o", "STEELYARD_LOSS_WEIGHTS=0.8,1"}, nil)
+		},
+		"flags": func() (options, error) {
+			return resolve(t, "", nil, []string{"--output_dir=o", "--loss-weights=0.8,1"})
+		},
+		"names": func() (options, error) {
+			return resolve(t, "output: o\n", nil, []string{"--loss_weights=0.8", "--loss_weights=1"})
+		},
+	} {
+		got, err := source()
+		if err != nil || got.Output != "o" || !cmp.Equal(got.Weights, []float64{0.8, 1}) {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
 	}
 }
 

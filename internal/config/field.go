@@ -11,13 +11,22 @@ import (
 
 // A field is one option: a settable struct field with its names.
 type field struct {
-	key  string // learning_rate
-	help string
-	v    reflect.Value
+	key   string // learning_rate
+	alias string // another name for it, or ""
+	usage string
+	v     reflect.Value
 }
 
-func (f field) flag() string { return strings.ReplaceAll(f.key, "_", "-") }
-func (f field) env() string  { return "STEELYARD_" + strings.ToUpper(f.key) }
+func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }
+func envName(key string) string  { return "STEELYARD_" + strings.ToUpper(key) }
+
+// keys are the names of the option.
+func (f field) keys() []string {
+	if f.alias == "" {
+		return []string{f.key}
+	}
+	return []string{f.key, f.alias}
+}
 
 // fields lists the options of a pointer to a struct, those of embedded structs among them. It panics on a field of a type that no text
 // can be read into.
@@ -41,7 +50,7 @@ func structFields(v reflect.Value) []field {
 		if key == "" || key == "-" {
 			continue
 		}
-		f := field{key, t.Tag.Get("help"), v.Field(i)}
+		f := field{key, t.Tag.Get("alias"), t.Tag.Get("usage"), v.Field(i)}
 		if kind(f.v) == "" {
 			panic(fmt.Sprintf("config: option %s has type %s", key, t.Type))
 		}
@@ -65,8 +74,11 @@ func kind(v reflect.Value) string {
 	case reflect.Bool:
 		return "bool"
 	case reflect.Slice:
-		if v.Type().Elem().Kind() == reflect.String {
+		switch v.Type().Elem().Kind() {
+		case reflect.String:
 			return "list"
+		case reflect.Float64:
+			return "numbers"
 		}
 	case reflect.Map:
 		if v.Type() == reflect.TypeFor[map[string]string]() {
@@ -106,6 +118,16 @@ func (f field) set(text string) error {
 		f.v.SetBool(b)
 	case "list":
 		f.v.Set(reflect.ValueOf(list(text)).Convert(f.v.Type()))
+	case "numbers":
+		var xs []float64
+		for _, entry := range list(text) {
+			x, err := strconv.ParseFloat(entry, 64)
+			if err != nil {
+				return fmt.Errorf("%q is no number", entry)
+			}
+			xs = append(xs, x)
+		}
+		f.v.Set(reflect.ValueOf(xs))
 	case "name=value":
 		m := map[string]string{}
 		for _, entry := range list(text) {
@@ -136,6 +158,12 @@ func (f field) text() string {
 	switch kind(f.v) {
 	case "list":
 		return strings.Join(f.v.Convert(reflect.TypeFor[[]string]()).Interface().([]string), ",")
+	case "numbers":
+		var out []string
+		for _, x := range f.v.Interface().([]float64) {
+			out = append(out, strconv.FormatFloat(x, 'g', -1, 64))
+		}
+		return strings.Join(out, ",")
 	case "name=value":
 		var out []string
 		for name, value := range f.v.Interface().(map[string]string) {

@@ -2,15 +2,21 @@ package config
 
 import "github.com/spf13/pflag"
 
-// Flags declares a flag for every option that has a line of help, with the values it holds now as defaults.
+// Flags declares a flag for every option that has a usage, with the value it holds now as default. Underscores in place of dashes are
+// understood, as in --learning_rate.
 func Flags(set *pflag.FlagSet, options any) {
+	set.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName { return pflag.NormalizedName(flagName(name)) })
 	for _, f := range fields(options) {
-		if f.help == "" {
+		if f.usage == "" {
 			continue
 		}
-		flag := set.VarPF(&flagValue{field: f, now: f.text()}, f.flag(), "", f.help)
-		if kind(f.v) == "bool" {
-			flag.NoOptDefVal = "true"
+		value := &flagValue{field: f, now: f.text()}
+		for _, key := range f.keys() {
+			flag := set.VarPF(value, flagName(key), "", f.usage)
+			flag.Hidden = key == f.alias
+			if kind(f.v) == "bool" {
+				flag.NoOptDefVal = "true"
+			}
 		}
 	}
 }
@@ -26,7 +32,7 @@ func (v *flagValue) String() string { return v.now }
 func (v *flagValue) Type() string   { return kind(v.field.v) }
 
 func (v *flagValue) Set(text string) error {
-	if k := kind(v.field.v); v.given && (k == "list" || k == "name=value") {
+	if k := kind(v.field.v); v.given && (k == "list" || k == "numbers" || k == "name=value") {
 		text = v.now + "," + text
 	}
 	v.now, v.given = text, true

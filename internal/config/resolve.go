@@ -26,16 +26,20 @@ func Resolve(options any, from Sources) error {
 	all := fields(options)
 	byKey := map[string]field{}
 	for _, f := range all {
-		byKey[f.key] = f
+		for _, key := range f.keys() {
+			byKey[key] = f
+		}
 	}
 	var errs []error
 	if from.File != "" {
 		errs = append(errs, readFile(from.File, byKey, from.Others)...)
 	}
 	for _, f := range all {
-		if text, ok := lookup(from.Env, f.env()); ok {
-			if err := f.set(text); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", f.env(), err))
+		for _, key := range f.keys() {
+			if text, ok := lookup(from.Env, envName(key)); ok {
+				if err := f.set(text); err != nil {
+					errs = append(errs, fmt.Errorf("%s: %w", envName(key), err))
+				}
 			}
 		}
 	}
@@ -103,7 +107,7 @@ func setEntry(entry *ast.MappingValueNode, byKey map[string]field, others []any)
 		}
 		for _, other := range others {
 			for _, f := range fields(other) {
-				if f.key == key {
+				if slices.Contains(f.keys(), key) {
 					return nil
 				}
 				names = append(names, f.key)
