@@ -1,0 +1,316 @@
+package cpu
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/checkpoint"
+)
+
+const wantAll = model.WantEntropy | model.WantRank1 | model.WantLogSumP2 | model.WantMeanLogit
+
+func score(t testing.TB, s model.Scorer, b model.Batch, want model.Want) model.Scores {
+	t.Helper()
+	out, err := s.Score(context.Background(), b, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// train runs a forward and a backward pass and returns the scores and a copy of the gradients.
+func train(t testing.TB, e *Engine, b model.Batch, dLogp []float32) (model.Scores, map[string][]float32) {
+	t.Helper()
+	s, err := e.Forward(context.Background(), b, 0)
+	if err == nil {
+		err = e.Backward(context.Background(), dLogp)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	grads := map[string][]float32{}
+	for _, p := range e.Params() {
+		grads[p.Name] = slices.Clone(p.Grad)
+		clear(p.Grad)
+	}
+	return s, grads
+}
+
+func randomGradient(n int, seed uint64) []float32 {
+	r := rand.New(rand.NewPCG(seed, 3))
+	d := make([]float32, n)
+	for i := range d {
+		d[i] = float32(r.NormFloat64())
+	}
+	return d
+}
+
+func TestScoresAgainstReference(t *testing.T) {
+	for _, s := range smalls {
+		t.Run(s.name, func(t *testing.T) {
+			w := randomWeights(s.model(), 7)
+			ref := newReference(s.model(), w)
+			data := samples(s.cfg.Vocab, 11)
+			got := score(t, s.scorer(t, w, checkpoint.F32, Options{}), batchOf(data...), wantAll)
+			var want []prediction
+			for _, x := range data {
+				want = append(want, ref.predict(x)...)
+			}
+			near := func(i int, what string, got float32, want float64) {
+				if !(math.Abs(float64(got)-want) <= 1e-5*(1+math.Abs(want))) {
+					t.Errorf("token %d: %s is %v, want %v", i, what, got, want)
+				}
+			}
+			if len(got.Logp) != len(want) {
+				t.Fatalf("%d values for %d scored tokens", len(got.Logp), len(want))
+			}
+			for i, p := range want {
+				near(i, "logp", got.Logp[i], p.logp)
+				near(i, "entropy", got.Entropy[i], p.entropy)
+				near(i, "log Σp²", got.LogSumP2[i], p.logSumP2)
+				near(i, "mean logit", got.MeanLogit[i], p.meanLogit)
+				if got.Rank1[i] != p.rank1 {
+					t.Errorf("token %d: rank 1 is %v, want %v", i, got.Rank1[i], p.rank1)
+				}
+			}
+		})
+	}
+}
+
+// Directional derivatives of Σ dlogp·logp, by central differences of the float64 reference, against the engine's gradients.
+func TestGradientsAgainstDifferences(t *testing.T) {
+	const step = 1e-5
+	for _, s := range smalls {
+		t.Run(s.name, func(t *testing.T) {
+			w := randomWeights(s.model(), 7)
+			ref := newReference(s.model(), w)
+			data := samples(s.cfg.Vocab, 11)[:4]
+			b := batchOf(data...)
+			dLogp := randomGradient(b.Scored(), 5)
+			_, grads := train(t, s.trainable(t, w, Options{}), b, dLogp)
+			loss := func() (sum float64) {
+				i := 0
+				for _, x := range data {
+					for _, p := range ref.predict(x) {
+						sum += float64(dLogp[i]) * p.logp
+						i++
+					}
+				}
+				return sum
+			}
+			r := rand.New(rand.NewPCG(9, 9))
+			for _, spec := range s.model().Tensors() {
+				weight, grad := ref.w[spec.Name], grads[spec.Name]
+				for range 2 {
+					before := slices.Clone(weight)
+					direction := make([]float64, len(weight))
+					slope := 0.0
+					for i := range direction {
+						direction[i] = r.NormFloat64()
+						slope += direction[i] * float64(grad[i])
+					}
+					move := func(by float64) float64 {
+						for i := range weight {
+							weight[i] = before[i] + by*direction[i]
+						}
+						return loss()
+					}
+					want := (move(step) - move(-step)) / (2 * step)
+					move(0)
+					if !(math.Abs(slope-want) <= 2e-5*norm2(grad)+1e-5) {
+						t.Errorf("%s: slope %v, by differences %v (norm of the gradient %.3g)", spec.Name, slope, want, norm2(grad))
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestSameBits(t *testing.T) {
+	for _, s := range smalls {
+		t.Run(s.name, func(t *testing.T) {
+			w := randomWeights(s.model(), 3)
+			data := samples(s.cfg.Vocab, 4)
+			all := batchOf(data...)
+			want := score(t, s.scorer(t, w, checkpoint.F32, Options{Threads: 1}), all, wantAll)
+			same := func(t *testing.T, want, got model.Scores) {
+				t.Helper()
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Error("other bits (-want +got):\n" + diff)
+				}
+			}
+			for _, threads := range []int{2, 3, 7} {
+				same(t, want, score(t, s.scorer(t, w, checkpoint.F32, Options{Threads: threads}), all, wantAll))
+			}
+			e := s.scorer(t, w, checkpoint.BF16, Options{})
+			same(t, want, score(t, e, all, wantAll))
+
+			plain := model.Scores{Logp: want.Logp}
+			same(t, plain, score(t, e, all, 0))
+			forward, _ := train(t, s.trainable(t, w, Options{}), all, randomGradient(all.Scored(), 5))
+			same(t, plain, forward)
+
+			// Alone, in another order, and every completion by itself.
+			var alone, single []float32
+			for i, x := range data {
+				alone = append(alone, score(t, e, batchOf(x), 0).Logp...)
+				for _, c := range x.completions {
+					other := data[(i+1)%len(data)]
+					got := score(t, e, batchOf(other, sample{x.prompt, [][]int32{c}}), 0).Logp
+					single = append(single, got[len(got)-len(c):]...)
+				}
+			}
+			same(t, plain, model.Scores{Logp: alone})
+			same(t, plain, model.Scores{Logp: single})
+		})
+	}
+}
+
+func TestAppendedTokensChangeNothingBefore(t *testing.T) {
+	for _, s := range smalls {
+		t.Run(s.name, func(t *testing.T) {
+			e := s.scorer(t, randomWeights(s.model(), 3), checkpoint.F32, Options{})
+			x := samples(s.cfg.Vocab, 8)[4]
+			long := x.completions[1]
+			whole := score(t, e, batchOf(sample{x.prompt, [][]int32{long}}), 0).Logp
+			for n := 1; n < len(long); n++ {
+				part := score(t, e, batchOf(sample{x.prompt, [][]int32{long[:n]}}), 0).Logp
+				if diff := cmp.Diff(whole[:n], part); diff != "" {
+					t.Fatalf("cut to %d tokens:\n%s", n, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestGradientsDontDependOnThreads(t *testing.T) {
+	for _, s := range smalls {
+		t.Run(s.name, func(t *testing.T) {
+			w := randomWeights(s.model(), 3)
+			b := batchOf(samples(s.cfg.Vocab, 4)...)
+			d := randomGradient(b.Scored(), 6)
+			_, want := train(t, s.trainable(t, w, Options{Threads: 1}), b, d)
+			for _, threads := range []int{2, 3, 7} {
+				_, got := train(t, s.trainable(t, w, Options{Threads: threads}), b, d)
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%d threads: %s", threads, diff)
+				}
+			}
+		})
+	}
+}
+
+// A group of several completions has the gradients of as many sequences, and both add to what is there.
+func TestSharedPromptGradients(t *testing.T) {
+	s := smalls[1]
+	w := randomWeights(s.model(), 3)
+	e := s.trainable(t, w, Options{})
+	for _, x := range samples(s.cfg.Vocab, 4) {
+		b := batchOf(x)
+		d := randomGradient(b.Scored(), 6)
+		_, shared := train(t, e, b, d)
+		for _, c := range x.completions {
+			one := batchOf(sample{x.prompt, [][]int32{c}})
+			if _, err := e.Forward(context.Background(), one, 0); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Backward(context.Background(), d[:len(c)]); err != nil {
+				t.Fatal(err)
+			}
+			d = d[len(c):]
+		}
+		compareGradients(t, e.Params(), shared)
+		for _, p := range e.Params() {
+			clear(p.Grad)
+		}
+	}
+}
+
+// A batch's tokens go through every product of the blocks once in each pass, and once more as the depth of a weight's gradient.
+func TestPromptIsComputedOnce(t *testing.T) {
+	s := smalls[0]
+	e := s.trainable(t, randomWeights(s.model(), 3), Options{})
+	b := batchOf(samples(s.cfg.Vocab, 4)...)
+	train(t, e, b, randomGradient(b.Scored(), 1))
+	const products = 7 // q, k, v, o, gate, up, down
+	once := products * s.cfg.Layers * len(b.Tokens)
+	if e.rows.forward != once || e.rows.backward != 2*once {
+		t.Errorf("products went over %d rows forward and %d backward; want %d and %d", e.rows.forward, e.rows.backward, once, 2*once)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	s := smalls[0]
+	e := s.trainable(t, randomWeights(s.model(), 3), Options{})
+	vocab, positions := int32(s.cfg.Vocab), s.model().MaxPositions
+	group := func(tokens int, g ...model.Group) model.Batch {
+		return model.Batch{Tokens: make([]int32, tokens), Groups: g}
+	}
+	for _, x := range []struct {
+		name string
+		b    model.Batch
+		say  string
+	}{
+		{"no group", model.Batch{}, "empty"},
+		{"empty prompt", batchOf(sample{nil, [][]int32{{1}}}), "prompt"},
+		{"no completion", batchOf(sample{[]int32{1}, nil}), "no completion"},
+		{"empty completion", batchOf(sample{[]int32{1}, [][]int32{{1}, {}}}), "completion 1"},
+		{"token past the vocabulary", batchOf(sample{[]int32{1}, [][]int32{{vocab}}}), "vocabulary"},
+		{"negative token", batchOf(sample{[]int32{-1}, [][]int32{{0}}}), "vocabulary"},
+		{"too long", batchOf(sample{make([]int32, positions), [][]int32{{1}}}), "max_length"},
+		{"too few tokens", group(2, model.Group{Prompt: 1, Completions: []int{2}}), "ends at token 3"},
+		{"too many tokens", group(4, model.Group{Prompt: 1, Completions: []int{2}}), "4 tokens"},
+		{"negative prompt", group(1, model.Group{Prompt: -1, Completions: []int{2}}), "prompt"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			if _, err := e.Forward(context.Background(), x.b, 0); err == nil || !strings.Contains(err.Error(), x.say) {
+				t.Errorf("error %v, want one that says %q", err, x.say)
+			}
+		})
+	}
+	fits := batchOf(sample{make([]int32, positions-3), [][]int32{{1, 2, 3}, {1}}})
+	if _, err := e.Forward(context.Background(), fits, 0); err != nil {
+		t.Errorf("a sequence of exactly max_position_embeddings tokens: %v", err)
+	}
+	if err := e.Backward(context.Background(), make([]float32, 3)); err == nil || !strings.Contains(err.Error(), "3 gradients for 4") {
+		t.Errorf("Backward with too few gradients: %v", err)
+	}
+	if err := e.Backward(context.Background(), make([]float32, 4)); err != nil {
+		t.Errorf("Backward after a refused one: %v", err)
+	}
+	if err := e.Backward(context.Background(), make([]float32, 4)); !errors.Is(err, ErrNoForward) {
+		t.Errorf("a second Backward: %v", err)
+	}
+	if _, err := e.Forward(context.Background(), fits, 0); err != nil {
+		t.Fatal(err)
+	}
+	score(t, e, fits, 0)
+	if err := e.Backward(context.Background(), make([]float32, 4)); !errors.Is(err, ErrNoForward) {
+		t.Errorf("Backward after Score: %v", err)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	s := smalls[0]
+	e := s.trainable(t, randomWeights(s.model(), 3), Options{})
+	b := batchOf(samples(s.cfg.Vocab, 4)[0])
+	ctx, cancel := context.WithCancel(context.Background())
+	if _, err := e.Forward(ctx, b, 0); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := e.Backward(ctx, make([]float32, b.Scored())); !errors.Is(err, context.Canceled) {
+		t.Errorf("Backward: %v", err)
+	}
+	if _, err := e.Score(ctx, b, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("Score: %v", err)
+	}
+}
