@@ -149,15 +149,18 @@ func (d *Dir) Close() error {
 	return errors.Join(errs...)
 }
 
-// Config reads config.json.
-func (d *Dir) Config() (*model.Config, error) {
-	text, err := os.ReadFile(filepath.Join(d.path, configName))
+// Config reads the directory's config.json.
+func (d *Dir) Config() (*model.Config, error) { return ReadConfig(d.path) }
+
+// ReadConfig reads the config.json of a directory, which need not hold weights.
+func ReadConfig(dir string) (*model.Config, error) {
+	text, err := os.ReadFile(filepath.Join(dir, configName))
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	c, err := model.ParseConfig(text)
 	if err != nil {
-		return nil, fmt.Errorf("checkpoint: %s: %w", d.path, err)
+		return nil, fmt.Errorf("checkpoint: %s: %w", dir, err)
 	}
 	return c, nil
 }
