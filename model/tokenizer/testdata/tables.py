@@ -23,7 +23,7 @@ def matches(pattern):
     return [ord(c) for piece, _ in split.pre_tokenize_str(TEXT) for c in piece]
 
 
-def wrapped(items, width=132):
+def wrapped(items, width=160):
     line, out = "\t", []
     for item in items:
         if len(line) + len(item) > width:
@@ -40,7 +40,7 @@ def categories():
             assert c not in of, (hex(c), name, of[c])
             of[c] = name
     assert set(of) == set(POINTS)
-    # White space is told by category: Z* and six controls. See space in ucd.go.
+    # White space is told by category: Z* and six controls. See ucd.go.
     z = {c for c in POINTS if of[c] in ("Zs", "Zl", "Zp")} | {9, 10, 11, 12, 13, 0x85}
     assert z == set(matches(r"\s"))
     runs, last = [], None
@@ -94,10 +94,12 @@ def normalization():
         rows.append('{0x%X, "%s"},' % (c, to))
         if nfc(whole[c]) != chr(c):
             skipped.append("0x%X," % c)
-    with open("internal/ucd/normalization.go", "w") as f:
+    with open("internal/ucd/ranks.go", "w") as f:
         f.write(HEADER)
         f.write("// ranks holds the combining classes, numbered from 1 in their order (only the order matters).\nvar ranks = [...]rankRun{\n")
-        f.write(wrapped("{0x%X, 0x%X, %d}," % tuple(r) for r in ranks) + "}\n\n")
+        f.write(wrapped("{0x%X, 0x%X, %d}," % tuple(r) for r in ranks) + "}\n")
+    with open("internal/ucd/canonical.go", "w") as f:
+        f.write(HEADER)
         f.write("// canonical holds the whole canonical decompositions, but for Hangul.\nvar canonical = [...]decomposition{\n")
         f.write(wrapped(rows) + "}\n\n")
         f.write("// excluded lists the decomposable code points that are never composed.\nvar excluded = [...]rune{\n" + wrapped(skipped) + "}\n")

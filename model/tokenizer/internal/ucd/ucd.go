@@ -1,0 +1,115 @@
+// Package ucd holds what the Rust crate tokenizers knows about Unicode: general categories, and canonical normalization. Its tables
+// are observed from that crate (Unicode 16), because Go's are of another version and every letter that only one of them knows would
+// be split differently.
+//
+// The one trap: normalization here has no stream-safe rule. A run of any length of combining marks is sorted and composed as it is,
+// as the crate does; golang.org/x/text would insert U+034F into it.
+package ucd
+
+// A Category is a general category. Its zero value is Lu.
+type Category uint8
+
+// The general categories. Ws takes from Cc the six controls that are white space, so that white space is a set of categories.
+const (
+	Lu Category = iota
+	Ll
+	Lt
+	Lm
+	Lo
+	Mn
+	Mc
+	Me
+	Nd
+	Nl
+	No
+	Pc
+	Pd
+	Ps
+	Pe
+	Pi
+	Pf
+	Po
+	Sm
+	Sc
+	Sk
+	So
+	Zs
+	Zl
+	Zp
+	Cc
+	Cf
+	Co
+	Cn
+	Cs
+	Ws // U+0009 to U+000D, U+0085
+)
+
+// A Set is a set of categories, a bit each.
+type Set uint32
+
+// The sets that the known patterns name.
+const (
+	L     Set = 1<<Lu | 1<<Ll | 1<<Lt | 1<<Lm | 1<<Lo
+	M     Set = 1<<Mn | 1<<Mc | 1<<Me
+	N     Set = 1<<Nd | 1<<Nl | 1<<No
+	P     Set = 1<<Pc | 1<<Pd | 1<<Ps | 1<<Pe | 1<<Pi | 1<<Pf | 1<<Po
+	S     Set = 1<<Sm | 1<<Sc | 1<<Sk | 1<<So
+	Space Set = 1<<Zs | 1<<Zl | 1<<Zp | 1<<Ws
+)
+
+// Has reports whether c is in the set.
+func (s Set) Has(c Category) bool { return s>>c&1 != 0 }
+
+// In reports whether the category of r is in the set.
+func In(r rune, s Set) bool { return s.Has(Of(r)) }
+
+// Of returns the category of r; anything that is no code point is Cn.
+func Of(r rune) Category {
+	if uint32(r) > maxRune {
+		return Cn
+	}
+	return pages[index[r>>pageBits]][r&(pageSize-1)]
+}
+
+const (
+	maxRune  = 0x10FFFF
+	pageBits = 8
+	pageSize = 1 << pageBits
+)
+
+// A run is a first code point and the category of it and all up to the next run.
+type run struct {
+	first    rune
+	category Category
+}
+
+// index and pages are the categories as a table of two stages: index says which page holds the categories of 256 code points.
+var index, pages = paged()
+
+func paged() (*[maxRune/pageSize + 1]uint8, [][pageSize]Category) {
+	index := new([maxRune/pageSize + 1]uint8)
+	var pages [][pageSize]Category
+	seen := map[[pageSize]Category]uint8{}
+	next := 0 // first run that begins after the code point at hand
+	for i := range index {
+		var page [pageSize]Category
+		for j := range page {
+			r := rune(i*pageSize + j)
+			if next < len(runs) && runs[next].first == r {
+				next++
+			}
+			page[j] = runs[next-1].category
+			if page[j] == Cc && (0x09 <= r && r <= 0x0D || r == 0x85) {
+				page[j] = Ws
+			}
+		}
+		n, ok := seen[page]
+		if !ok {
+			n = uint8(len(pages))
+			seen[page] = n
+			pages = append(pages, page)
+		}
+		index[i] = n
+	}
+	return index, pages
+}

@@ -1,0 +1,139 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// The files of a tokenizer.
+const (
+	tokenizerFile = "tokenizer.json"
+	configFile    = "tokenizer_config.json"
+	specialFile   = "special_tokens_map.json" // of older checkpoints
+)
+
+// ErrNoTokenizer is returned for a directory without tokenizer.json. Make one with transformers:
+// AutoTokenizer.from_pretrained(dir).save_pretrained(dir).
+var ErrNoTokenizer = errors.New("no tokenizer.json")
+
+// Load reads the tokenizer of a model directory. tokenizer_config.json may be missing. special_tokens_map.json counts, as in
+// transformers, only where the config has no added_tokens_decoder, and then for what the config leaves out.
+func Load(dir string) (*Tokenizer, error) {
+	file, err := os.ReadFile(filepath.Join(dir, tokenizerFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("tokenizer: %s: %w", dir, ErrNoTokenizer)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %w", err)
+	}
+	var jsons [2][]byte
+	for i, name := range [...]string{configFile, specialFile} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("tokenizer: %w", err)
+		}
+		jsons[i] = data
+	}
+	t, err := parse(file, jsons[0], jsons[1])
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %s: %w", dir, err)
+	}
+	return t, nil
+}
+
+// Parse makes a tokenizer of the contents of tokenizer.json and tokenizer_config.json; the latter may be nil.
+func Parse(tokenizerJSON, configJSON []byte) (*Tokenizer, error) {
+	t, err := parse(tokenizerJSON, configJSON, nil)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %w", err)
+	}
+	return t, nil
+}
+
+func parse(tokenizerJSON, configJSON, specialJSON []byte) (*Tokenizer, error) {
+	var f struct {
+		Version       json.RawMessage `json:"version"`
+		Truncation    json.RawMessage `json:"truncation"` // see the package comment
+		Padding       json.RawMessage `json:"padding"`
+		AddedTokens   []addedToken    `json:"added_tokens"`
+		Normalizer    json.RawMessage `json:"normalizer"`
+		PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
+		PostProcessor json.RawMessage `json:"post_processor"`
+		Decoder       json.RawMessage `json:"decoder"`
+		Model         json.RawMessage `json:"model"`
+	}
+	if err := (component{raw: tokenizerJSON, path: tokenizerFile}).fields(&f); err != nil {
+		return nil, err
+	}
+	c, err := configOf(configJSON, specialJSON)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tokenizer{added: newAdded(), named: c.named}
+	if t.normalizer, err = normalizerOf(component{f.Normalizer, "normalizer"}); err != nil {
+		return nil, err
+	}
+	if t.preTokenizer, err = preTokenizerOf(component{f.PreTokenizer, "pre_tokenizer"}); err != nil {
+		return nil, err
+	}
+	m, err := modelOf(component{f.Model, "model"}, isByteLevel(t.preTokenizer))
+	if err != nil {
+		return nil, err
+	}
+	t.ids = m.vocab
+	t.encoders.New = func() any { return &encoder{session: m.session()} }
+	if t.postProcessor, err = postProcessorOf(component{f.PostProcessor, "post_processor"}); err != nil {
+		return nil, err
+	}
+	if t.decoder, err = decoderOf(component{f.Decoder, "decoder"}); err != nil {
+		return nil, err
+	}
+	for i, token := range f.AddedTokens {
+		id := t.added.add(token, t.ids)
+		if token.ID == nil || *token.ID != id {
+			return nil, fmt.Errorf("added_tokens[%d]: %q must have the id %d, which is its own or the next free one", i, token.Content, id)
+		}
+	}
+	if err := c.apply(t); err != nil {
+		return nil, err
+	}
+	if err := t.added.index(t.normalizer); err != nil {
+		return nil, err
+	}
+	return t, t.list()
+}
+
+// maxGap is how many ids in a row may be without a token: more than any vocabulary pads, and small for a list.
+const maxGap = 1 << 16
+
+// list fills the tokens by id.
+func (t *Tokenizer) list() error {
+	top := int32(-1)
+	for _, id := range t.ids {
+		top = max(top, id)
+	}
+	for id := range t.added.tokens {
+		top = max(top, id)
+	}
+	if int(top) > len(t.ids)+len(t.added.tokens)+maxGap {
+		return fmt.Errorf("model.vocab: id %d, but there are only %d tokens", top, len(t.ids)+len(t.added.tokens))
+	}
+	t.tokens, t.held = make([]string, top+1), make([]bool, top+1)
+	for token, id := range t.ids {
+		if id < 0 {
+			return fmt.Errorf("model.vocab: token %q has the id %d", token, id)
+		}
+		// Of two tokens with one id the lesser string is taken, so that the choice is no accident.
+		if !t.held[id] || token < t.tokens[id] {
+			t.tokens[id], t.held[id] = token, true
+		}
+	}
+	for id, token := range t.added.tokens {
+		t.tokens[id], t.held[id] = token.Content, true
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package tokenizer
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/bpe"
+)
+
+// A subwordModel is a vocabulary and how to encode words with it.
+type subwordModel struct {
+	vocab   map[string]int32
+	session func() session
+}
+
+// modelOf returns the model of a component; byteLevel says that its words are bytes.
+func modelOf(c component, byteLevel bool) (*subwordModel, error) {
+	if c.absent() {
+		return nil, fmt.Errorf("%s: missing", c.path)
+	}
+	kind, err := c.kind()
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case "BPE", "": // files of the first releases don't name it
+		return bpeOf(c, byteLevel)
+	}
+	return nil, c.unknown(kind, "BPE")
+}
+
+func bpeOf(c component, byteLevel bool) (*subwordModel, error) {
+	var f struct {
+		typed
+		Vocab        map[string]int32 `json:"vocab"`
+		Merges       mergeList        `json:"merges"`
+		Dropout      float64          `json:"dropout"`
+		Unknown      string           `json:"unk_token"`
+		Prefix       string           `json:"continuing_subword_prefix"`
+		Suffix       string           `json:"end_of_word_suffix"`
+		FuseUnknown  bool             `json:"fuse_unk"`
+		ByteFallback bool             `json:"byte_fallback"`
+		IgnoreMerges bool             `json:"ignore_merges"`
+	}
+	if err := c.fields(&f); err != nil {
+		return nil, err
+	}
+	switch {
+	case f.Dropout != 0:
+		return nil, fmt.Errorf("%s: dropout %v makes the ids random; set it to null", c.path, f.Dropout)
+	case f.Prefix != "":
+		return nil, fmt.Errorf("%s: continuing_subword_prefix %q is not supported", c.path, f.Prefix)
+	case f.Suffix != "":
+		return nil, fmt.Errorf("%s: end_of_word_suffix %q is not supported", c.path, f.Suffix)
+	}
+	m, err := bpe.New(bpe.Spec{
+		Vocab: f.Vocab, Merges: f.Merges, Bytes: byteLevel,
+		Unknown: f.Unknown, FuseUnknown: f.FuseUnknown, ByteFallback: f.ByteFallback, IgnoreMerges: f.IgnoreMerges,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.path, err)
+	}
+	return &subwordModel{f.Vocab, func() session { return m.Session() }}, nil
+}
+
+// A mergeList is merges by rank, which files give as "left right" or, since a token may hold a space, as ["left", "right"].
+type mergeList [][2]string
+
+// UnmarshalJSON reads either form.
+func (m *mergeList) UnmarshalJSON(data []byte) error {
+	if rest := bytes.TrimLeft(data, "[ \t\r\n"); len(rest) > 0 && rest[0] == '"' && bytes.Count(data[:len(data)-len(rest)], []byte("[")) == 1 {
+		return m.unmarshalLines(data)
+	}
+	var pairs [][]string
+	if err := json.Unmarshal(data, &pairs); err != nil {
+		return err
+	}
+	*m = make(mergeList, len(pairs))
+	for i, pair := range pairs {
+		if len(pair) != 2 {
+			return fmt.Errorf("merges[%d]: %d strings instead of 2", i, len(pair))
+		}
+		(*m)[i] = [2]string(pair)
+	}
+	return nil
+}
+
+func (m *mergeList) unmarshalLines(data []byte) error {
+	var lines []string
+	if err := json.Unmarshal(data, &lines); err != nil {
+		return err
+	}
+	*m = make(mergeList, 0, len(lines))
+	for i, line := range lines {
+		if strings.HasPrefix(line, "#version") {
+			continue
+		}
+		left, right, ok := strings.Cut(line, " ")
+		if !ok || strings.Contains(right, " ") {
+			return fmt.Errorf("merges[%d]: %q is not two tokens with a space between them", i, line)
+		}
+		*m = append(*m, [2]string{left, right})
+	}
+	return nil
+}
