@@ -1,0 +1,271 @@
+package cache
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/steelyard-ml/steelyard/cache/internal/part"
+	"github.com/steelyard-ml/steelyard/cache/internal/table"
+	"github.com/steelyard-ml/steelyard/schemas"
+)
+
+// The index file is a header of 80 bytes and records of 24, big-endian:
+//
+//	header: magic 8, SHA-256 of snapshot digest and view name 32, rows 8, zero 32
+//	record: source file 4, source position 8, part 4, row in the part 4, first 4 bytes of the pair id
+//
+// The scratch file from which it is made has records of 36: pair id 16, source file 4, source position 8, part 4, row 4.
+const (
+	indexMagic  = "STYINDX1"
+	indexHeader = 80
+	indexRecord = 24
+
+	scratchRecord = 36
+	unplaced      = math.MaxUint32 // as a part: no value found yet
+)
+
+// An Index is the rows of a view in the order of their source, each with the place of its value: a memory-mapped file, made of one
+// snapshot and one view. It is safe for concurrent use.
+type Index struct {
+	t *table.Table
+}
+
+// place is where a row of a view has its value.
+type place struct {
+	source schemas.Source
+	part   int // number in the manifest
+	row    int64
+	check  [4]byte // the first bytes of its pair id
+}
+
+// Len returns the number of rows.
+func (x *Index) Len() int { return x.t.Len() }
+
+// Source returns the source of row i.
+func (x *Index) Source(i int) schemas.Source { return x.at(i).source }
+
+// Close removes the mapping; the file stays, to be opened again.
+func (x *Index) Close() error { return x.t.Close() }
+
+func (x *Index) at(i int) place {
+	r := x.t.Record(i)
+	return place{
+		source: schemas.Source{File: int32(binary.BigEndian.Uint32(r)), Pos: int64(binary.BigEndian.Uint64(r[4:]))},
+		part:   int(binary.BigEndian.Uint32(r[12:])),
+		row:    int64(binary.BigEndian.Uint32(r[16:])),
+		check:  [4]byte(r[20:]),
+	}
+}
+
+// Index returns the index of a view ("" is the newest), kept in the local file path. A file that is there is used if it is of this
+// snapshot and view, and replaced if not. ErrMissingValue names a pair of the view whose value no part has.
+//
+// Making it sorts in a memory-mapped file beside path, 36 bytes a row, and reads keys files and the pair_id columns of the parts that the
+// view uses; the heap does not grow with the rows.
+func (s *Snapshot) Index(ctx context.Context, view, path string) (*Index, error) {
+	n, err := s.view(view)
+	if err != nil {
+		return nil, err
+	}
+	ref := s.manifest.Views[n]
+	header := s.indexHeader(ref)
+	if x, err := openIndex(path, header); err == nil {
+		return x, nil
+	}
+	strict := func(_ part.Key, _ schemas.Source, err error) error { return err }
+	if err := s.buildIndex(ctx, ref, path, header, strict); err != nil {
+		return nil, fmt.Errorf("cache: index of view %s: %w", ref.Name, err)
+	}
+	x, err := openIndex(path, header)
+	if err != nil {
+		return nil, fmt.Errorf("cache: index of view %s: %w", ref.Name, err)
+	}
+	return x, nil
+}
+
+func (s *Snapshot) indexHeader(v schemas.ViewRef) []byte {
+	h := make([]byte, indexHeader)
+	copy(h, indexMagic)
+	of := sha256.Sum256([]byte(s.digest + " " + v.Name))
+	copy(h[8:], of[:])
+	binary.BigEndian.PutUint64(h[40:], uint64(v.Rows))
+	return h
+}
+
+// openIndex maps an index file if it has that header and as many rows as the header says.
+func openIndex(path string, header []byte) (*Index, error) {
+	t, err := table.Map(path, indexHeader, indexRecord, table.Read)
+	if err != nil {
+		return nil, err
+	}
+	if string(t.Header()) != string(header) || uint64(t.Len()) != binary.BigEndian.Uint64(header[40:]) {
+		t.Close()
+		return nil, fmt.Errorf("%s is not of this snapshot and view, or was cut", path)
+	}
+	return &Index{t}, nil
+}
+
+// A faulty decides what happens on a row of a view that cannot be placed: an error ends the indexing, nil leaves the row out.
+type faulty func(k part.Key, src schemas.Source, err error) error
+
+// buildIndex writes the index file of a view.
+func (s *Snapshot) buildIndex(ctx context.Context, v schemas.ViewRef, path string, header []byte, bad faulty) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	scratch := path + ".scratch"
+	defer os.Remove(scratch)
+	if err := s.collect(ctx, v, scratch); err != nil {
+		return err
+	}
+	t, err := table.Map(scratch, 0, scratchRecord, table.ReadWrite)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	t.Sort(0, 28) // by pair id, then source
+	for n, p := range s.manifest.Parts {
+		if err := s.join(ctx, t, n, p); err != nil {
+			return err
+		}
+	}
+	t.Sort(16, 28) // by source
+	return writeIndex(path, header, t, bad)
+}
+
+// collect writes the rows of a view as scratch records without a place.
+func (s *Snapshot) collect(ctx context.Context, v schemas.ViewRef, path string) error {
+	w, err := table.Create(path, nil)
+	if err != nil {
+		return err
+	}
+	for _, p := range v.Parts {
+		if err := s.collectPart(ctx, v.Name, p, w); err != nil {
+			w.Close()
+			return err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	if int64(w.Len()) != v.Rows {
+		return fmt.Errorf("%w: its parts have %d rows, the manifest says %d", ErrDamaged, w.Len(), v.Rows)
+	}
+	return nil
+}
+
+func (s *Snapshot) collectPart(ctx context.Context, run string, p schemas.ViewPart, w *table.Writer) error {
+	r, err := part.OpenView(ctx, s.st, p, run)
+	if err != nil {
+		return damaged(ctx, err)
+	}
+	defer r.Close()
+	var rec [scratchRecord]byte
+	binary.BigEndian.PutUint32(rec[28:], unplaced)
+	for g := range r.Groups() {
+		rows, err := r.Read(ctx, g)
+		if err != nil {
+			return damaged(ctx, err)
+		}
+		for _, row := range rows {
+			k, err := part.ParseKey(row.PairID)
+			if err == nil && (row.SourceFile < 0 || row.SourcePos < 0) {
+				err = fmt.Errorf("source %d:%d is negative", row.SourceFile, row.SourcePos)
+			}
+			if err != nil {
+				return fmt.Errorf("%w: %s: %w", ErrDamaged, s.st.URL(p.Path), err)
+			}
+			copy(rec[:], k[:])
+			binary.BigEndian.PutUint32(rec[16:], uint32(row.SourceFile))
+			binary.BigEndian.PutUint64(rec[20:], uint64(row.SourcePos))
+			if err := w.Append(rec[:]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// errFound ends a look through keys.
+var errFound = errors.New("found")
+
+// join gives the scratch records, sorted by pair id, that have no place yet and whose value part n has, their place. A part whose keys
+// hold none of the view's pairs is not opened.
+func (s *Snapshot) join(ctx context.Context, t *table.Table, n int, p schemas.Part) error {
+	at := 0
+	err := part.Keys(ctx, s.st, p.Keys, func(k part.Key) error {
+		// Both ascend: at is the first record that does not come before k. Far apart they are searched, close together walked.
+		if at < t.Len() && string(t.Record(at)[:16]) < string(k[:]) {
+			at = t.Search(k[:])
+		}
+		if at < t.Len() && string(t.Record(at)[:16]) == string(k[:]) {
+			return errFound
+		}
+		return nil
+	})
+	switch {
+	case err == nil:
+		return nil
+	case !errors.Is(err, errFound):
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	r, err := part.OpenValues(ctx, s.st, p, s.manifest.Fingerprint)
+	if err != nil {
+		return damaged(ctx, err)
+	}
+	defer r.Close()
+	return r.IDs(ctx, func(row int64, k part.Key) error {
+		for i := t.Search(k[:]); i < t.Len() && string(t.Record(i)[:16]) == string(k[:]); i++ {
+			if rec := t.Record(i); binary.BigEndian.Uint32(rec[28:]) == unplaced {
+				binary.BigEndian.PutUint32(rec[28:], uint32(n))
+				binary.BigEndian.PutUint32(rec[32:], uint32(row))
+			}
+		}
+		return nil
+	})
+}
+
+// writeIndex writes the index of placed scratch records in the order of source.
+func writeIndex(path string, header []byte, t *table.Table, bad faulty) error {
+	temp := path + ".tmp"
+	defer os.Remove(temp) // gone by then if all went well
+	w, err := table.Create(temp, header)
+	if err != nil {
+		return err
+	}
+	var out [indexRecord]byte
+	for i := range t.Len() {
+		rec := t.Record(i)
+		src := schemas.Source{File: int32(binary.BigEndian.Uint32(rec[16:])), Pos: int64(binary.BigEndian.Uint64(rec[20:]))}
+		var fault error
+		switch {
+		case i > 0 && string(t.Record(i - 1)[16:28]) == string(rec[16:28]):
+			fault = fmt.Errorf("%w: two rows of the view have the source %d:%d; make the view anew with precompute", ErrDamaged, src.File, src.Pos)
+		case binary.BigEndian.Uint32(rec[28:]) == unplaced:
+			fault = fmt.Errorf("%w: pair %s of source %d:%d is in no part; run precompute again over the same data", ErrMissingValue, part.Key(rec[:16]), src.File, src.Pos)
+		}
+		if fault != nil {
+			if err := bad(part.Key(rec[:16]), src, fault); err != nil {
+				w.Close()
+				return err
+			}
+			continue
+		}
+		copy(out[:20], rec[16:36])
+		copy(out[20:], rec[:4])
+		if err := w.Append(out[:]); err != nil {
+			w.Close()
+			return err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}

@@ -1,0 +1,167 @@
+package cache
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/steelyard-ml/steelyard/cache/internal/part"
+	"github.com/steelyard-ml/steelyard/schemas"
+)
+
+const (
+	// rowCacheBytes bounds the decoded row groups that a RowReader keeps: a few dozen full ones.
+	rowCacheBytes = 256 << 20
+	// rowOpenFiles bounds the parts that it keeps open.
+	rowOpenFiles = 64
+)
+
+// A RowReader reads the values of a view's rows by their place in its order. It decodes whole row groups and keeps those used last, up to
+// 256 MiB of them; so a view that fits, or that is read in its order, has every group decoded once. Use it from one goroutine.
+type RowReader struct {
+	s      *Snapshot
+	x      *Index
+	files  lru[int, *part.Reader[part.Value]]
+	groups lru[groupKey, []part.Value]
+
+	decoded int // row groups decoded, for tests
+}
+
+type groupKey struct{ part, group int }
+
+// Rows returns a reader of an index of this snapshot.
+func (s *Snapshot) Rows(x *Index) *RowReader {
+	r := &RowReader{s: s, x: x}
+	r.files.limit, r.files.drop = rowOpenFiles, func(f *part.Reader[part.Value]) { f.Close() }
+	r.groups.limit = rowCacheBytes
+	return r
+}
+
+// At returns row i of the view: ids, flags, reference values and Source, without Meta. Its slices are shared with later calls for the
+// same pair and must not be changed. A row that is not what its pair id says is ErrDamaged.
+func (r *RowReader) At(ctx context.Context, i int) (schemas.CachedPair, error) {
+	if i < 0 || i >= r.x.Len() {
+		return schemas.CachedPair{}, fmt.Errorf("cache: row %d of a view of %d", i, r.x.Len())
+	}
+	at := r.x.at(i)
+	v, err := r.value(ctx, at)
+	if err != nil {
+		return schemas.CachedPair{}, fmt.Errorf("cache: row %d (source %d:%d): %w", i, at.source.File, at.source.Pos, err)
+	}
+	p := v.Pair()
+	p.Source = at.source
+	return p, nil
+}
+
+func (r *RowReader) value(ctx context.Context, at place) (*part.Value, error) {
+	if at.part >= len(r.s.manifest.Parts) || at.row >= r.s.manifest.Parts[at.part].Rows {
+		return nil, fmt.Errorf("the index names row %d of part %d, which is not there; remove the index file, it is made again", at.row, at.part)
+	}
+	f, err := r.file(ctx, at.part)
+	if err != nil {
+		return nil, err
+	}
+	g, first := f.Group(at.row)
+	key := groupKey{at.part, g}
+	rows, ok := r.groups.get(key)
+	if !ok {
+		if rows, err = f.Read(ctx, g); err != nil {
+			return nil, damaged(ctx, err)
+		}
+		r.decoded++
+		size := int64(0)
+		for j := range rows {
+			size += int64(rows[j].Bytes()) + 200 // and the row itself
+		}
+		r.groups.put(key, rows, size)
+	}
+	v := &rows[at.row-first]
+	path := r.s.st.URL(r.s.manifest.Parts[at.part].Path)
+	if err := v.Check(); err != nil {
+		return nil, fmt.Errorf("%w: %s row %d: %w; steelyard verify tells all that is", ErrDamaged, path, at.row, err)
+	}
+	if k, err := part.ParseKey(v.PairID); err != nil || [4]byte(k[:4]) != at.check {
+		return nil, fmt.Errorf("%s row %d is the pair %s, the index wants %x…; remove the index file, it is made again", path, at.row, v.PairID, at.check)
+	}
+	return v, nil
+}
+
+// damaged marks an error of a part, unless it is that the caller gave up.
+func damaged(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, part.ErrVersion) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrDamaged, err)
+}
+
+func (r *RowReader) file(ctx context.Context, n int) (*part.Reader[part.Value], error) {
+	if f, ok := r.files.get(n); ok {
+		return f, nil
+	}
+	f, err := part.OpenValues(ctx, r.s.st, r.s.manifest.Parts[n], r.s.manifest.Fingerprint)
+	if err != nil {
+		return nil, damaged(ctx, err)
+	}
+	r.files.put(n, f, 1)
+	return f, nil
+}
+
+// Close closes the parts that are open. The index stays open.
+func (r *RowReader) Close() error {
+	r.files.clear()
+	r.groups.clear()
+	return nil
+}
+
+// lru keeps the values used last, up to a limit of their sizes but always the newest.
+type lru[K comparable, V any] struct {
+	limit int64
+	drop  func(V) // called for a value that goes; may be nil
+
+	size  int64
+	order list.List // of *entry, the newest in front
+	at    map[K]*list.Element
+}
+
+type entry[K comparable, V any] struct {
+	key   K
+	value V
+	size  int64
+}
+
+func (c *lru[K, V]) get(k K) (v V, ok bool) {
+	e, ok := c.at[k]
+	if !ok {
+		return v, false
+	}
+	c.order.MoveToFront(e)
+	return e.Value.(*entry[K, V]).value, true
+}
+
+// put adds a value under a key that get did not find.
+func (c *lru[K, V]) put(k K, v V, size int64) {
+	if c.at == nil {
+		c.at = map[K]*list.Element{}
+	}
+	c.at[k] = c.order.PushFront(&entry[K, V]{k, v, size})
+	c.size += size
+	for c.size > c.limit && c.order.Len() > 1 {
+		c.remove(c.order.Back())
+	}
+}
+
+func (c *lru[K, V]) remove(e *list.Element) {
+	old := c.order.Remove(e).(*entry[K, V])
+	delete(c.at, old.key)
+	c.size -= old.size
+	if c.drop != nil {
+		c.drop(old.value)
+	}
+}
+
+func (c *lru[K, V]) clear() {
+	for c.order.Len() > 0 {
+		c.remove(c.order.Back())
+	}
+}
