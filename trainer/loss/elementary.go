@@ -45,5 +45,5 @@ func artanh2(z float64) float64 {
 	for n := 25.0; n >= 3; n -= 2 {
 		sum = float64(q*sum) + 1/n
 	}
-	return 2*s + float64(2*s*float64(q*sum))
+	return float64(2*s) + float64(2*s*float64(q*sum))
 }

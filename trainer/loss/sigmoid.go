@@ -12,7 +12,7 @@ import "math"
 //
 // At h = 0 the loss is ln 2 to the last bit. It is finite for every finite h: −log σ(h) = max(−h, 0) + log(1 + e^−|h|).
 func Sigmoid(beta float64, p Pair) Term {
-	h := beta * (p.Chosen.LogRatio() - p.Rejected.LogRatio())
+	h := float64(beta * (p.Chosen.LogRatio() - p.Rejected.LogRatio()))
 	e := exp(-math.Abs(h)) // in [0, 1]
 	loss, slope := log1p(e), e/(1+e)
 	if h < 0 {

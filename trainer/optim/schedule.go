@@ -39,7 +39,7 @@ func (s Schedule) At(k int) float64 {
 	if k < s.warmup {
 		return float64(k) / float64(s.warmup)
 	}
-	rest := float64(max(1, s.total-s.warmup))
+	rest := float64(max(1, s.total-s.warmup)) // as there: a warmup as long as the run divides by nothing
 	switch s.name {
 	case "linear":
 		return math.Max(0, float64(s.total-k)/rest)
@@ -58,7 +58,7 @@ func cosPi(x float64) float64 {
 		return -cosPi(1 - x)
 	case x > 0.25:
 		y := math.Pi * (0.5 - x) // cos(πx) = sin(y)
-		return y * series(y, 17)
+		return float64(y * series(y, 17))
 	}
 	return series(math.Pi*x, 16)
 }
