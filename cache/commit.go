@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/steelyard-ml/steelyard/cache/internal/part"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
@@ -141,7 +142,7 @@ func (c Commit) tooMany(ctx context.Context, st storage.Store, t Tally, files []
 	}
 	why := fmt.Sprintf("%d of %d rows are malformed, more than the share of %g that --max-quarantine allows: %s", malformed, read, c.MaxQuarantine, strings.Join(codes, ", "))
 	for _, f := range files {
-		q, ok, err := firstMalformed(ctx, st, f.Path)
+		q, ok, err := part.FirstMalformed(ctx, st, f.Path)
 		if err != nil {
 			return "", err
 		}

@@ -75,23 +75,17 @@ type Sink struct {
 	clock func() time.Time
 	err   error // the first error; of the options at first
 
-	values *openValues
-	view   *openFile[part.ViewRow]
-	bad    *quarantineFile
+	values *opened[*part.Values]
+	began  time.Time // when values was
+	view   *opened[*part.Writer[part.ViewRow]]
+	bad    *opened[*part.Lines]
 	done   Done
 }
 
-// openFile is a file of T that is being written, and what will be said of it.
-type openFile[T any] struct {
-	w      *part.Writer[T]
+// opened is a file that is being written, and what will be said of it.
+type opened[W any] struct {
+	w      W
 	staged Staged
-}
-
-// openValues is a part of values that is being written.
-type openValues struct {
-	w      *part.Values
-	staged Staged
-	began  time.Time
 }
 
 // NewSink returns a sink that has written nothing yet. Options that are wrong are the error of its first use.
@@ -139,7 +133,7 @@ func (s *Sink) value(ctx context.Context, v part.Value, src schemas.Source) erro
 	if err != nil {
 		return err
 	}
-	if o := s.values; o != nil && (o.w.Rows() >= s.o.PartRows || o.w.Full() || s.clock().Sub(o.began) >= s.o.RollEvery) {
+	if o := s.values; o != nil && (o.w.Rows() >= s.o.PartRows || o.w.Full() || s.clock().Sub(s.began) >= s.o.RollEvery) {
 		if err := s.closeValues(ctx); err != nil {
 			return err
 		}
@@ -152,7 +146,7 @@ func (s *Sink) value(ctx context.Context, v part.Value, src schemas.Source) erro
 		if err != nil {
 			return err
 		}
-		s.values = &openValues{w, staged, s.clock()}
+		s.values, s.began = &opened[*part.Values]{w, staged}, s.clock()
 	}
 	o := s.values
 	if o.w.Has(k) {
@@ -173,7 +167,7 @@ func (s *Sink) viewRow(ctx context.Context, p *schemas.CachedPair) error {
 		if err != nil {
 			return err
 		}
-		s.view = &openFile[part.ViewRow]{w, staged}
+		s.view = &opened[*part.Writer[part.ViewRow]]{w, staged}
 	}
 	row := part.ViewRow{PairID: p.ID, SourceFile: p.Source.File, SourcePos: p.Source.Pos, Meta: p.Meta}
 	s.view.staged.add(p.Source, Tally{
@@ -189,12 +183,15 @@ func (s *Sink) viewRow(ctx context.Context, p *schemas.CachedPair) error {
 func (s *Sink) Quarantine(ctx context.Context, q schemas.Quarantined) error {
 	return s.do("quarantine", func() error {
 		if s.bad == nil {
-			var err error
-			if s.bad, err = createQuarantine(ctx, s.st, s.o.Run, q.Source); err != nil {
+			staged := Staged{Name: "quarantine-" + unique() + ".jsonl", First: q.Source}
+			w, err := part.CreateLines(ctx, s.st, stagedPath(s.o.Run, staged.Name))
+			if err != nil {
 				return err
 			}
+			s.bad = &opened[*part.Lines]{w, staged}
 		}
-		return s.bad.write(q)
+		s.bad.staged.add(q.Source, Tally{Quarantined: []CodeCount{{q.Code, 1}}})
+		return s.bad.w.Write(q)
 	})
 }
 
@@ -215,11 +212,11 @@ func (s *Sink) Close(ctx context.Context) (Done, error) {
 			s.view = nil
 		}
 		if s.bad != nil {
-			staged, err := s.bad.close()
+			ref, err := s.bad.w.Close()
 			if err != nil {
 				return err
 			}
-			s.done.Quarantine = append(s.done.Quarantine, staged)
+			s.done.Quarantine = append(s.done.Quarantine, s.bad.staged.closed(ref))
 			s.bad = nil
 		}
 		return nil
@@ -255,7 +252,7 @@ func (s *Sink) Abort() {
 		s.view.w.Abort()
 	}
 	if s.bad != nil {
-		s.bad.abort()
+		s.bad.w.Abort()
 	}
 	s.values, s.view, s.bad = nil, nil, nil
 	if s.err == nil {

@@ -80,39 +80,53 @@ func openDigest(ctx context.Context, st storage.Store, want string) (*Snapshot, 
 
 // newSnapshot decodes a manifest and reads the descriptions of its views.
 func newSnapshot(ctx context.Context, st storage.Store, name string, b []byte) (*Snapshot, error) {
-	s := &Snapshot{st: st, digest: digest(b)}
-	// The version first: a newer format may have other types in the same fields.
-	var version struct {
-		FormatVersion    int `json:"format_version"`
-		MinReaderVersion int `json:"min_reader_version"`
-	}
-	if err := decode(st.URL(name), b, &version); err != nil {
+	m, err := decodeManifest(st.URL(name), b)
+	if err != nil {
 		return nil, err
 	}
-	if version.MinReaderVersion > schemas.FormatVersion {
-		return nil, fmt.Errorf("%w: %s has format version %d and needs a reader of %d; this program reads up to %d: use a newer steelyard", ErrVersion, st.URL(name), version.FormatVersion, version.MinReaderVersion, schemas.FormatVersion)
-	}
-	if version.FormatVersion < 1 || version.MinReaderVersion < 1 {
-		return nil, fmt.Errorf("%w: %s has no format_version or no min_reader_version", ErrDamaged, st.URL(name))
-	}
-	if err := decode(st.URL(name), b, &s.manifest); err != nil {
-		return nil, err
-	}
-	for _, v := range s.manifest.Views {
-		info, err := get(ctx, st, v.Info.Path)
+	s := &Snapshot{st: st, digest: digest(b), manifest: m}
+	for _, v := range m.Views {
+		view, err := readView(ctx, st, v.Info)
 		if err != nil {
-			return nil, fmt.Errorf("%w: view %s: %w", ErrDamaged, v.Name, err)
-		}
-		if got := digest(info); got != v.Info.SHA256 {
-			return nil, fmt.Errorf("%w: %s has the SHA-256 %s, the manifest says %s", ErrDamaged, st.URL(v.Info.Path), got, v.Info.SHA256)
-		}
-		var view schemas.View
-		if err := decode(st.URL(v.Info.Path), info, &view); err != nil {
 			return nil, err
 		}
 		s.views = append(s.views, view)
 	}
 	return s, nil
+}
+
+// decodeManifest decodes a manifest that this program can read.
+func decodeManifest(place string, b []byte) (m schemas.Manifest, err error) {
+	// The version first: a newer format may have other types in the same fields.
+	var version struct {
+		Format    int `json:"format_version"`
+		MinReader int `json:"min_reader_version"`
+	}
+	if err := decode(place, b, &version); err != nil {
+		return m, err
+	}
+	if version.MinReader > schemas.FormatVersion {
+		return m, fmt.Errorf("%w: %s has format version %d and needs a reader of %d; this program reads up to %d: use a newer steelyard", ErrVersion, place, version.Format, version.MinReader, schemas.FormatVersion)
+	}
+	if version.Format < 1 || version.MinReader < 1 {
+		return m, fmt.Errorf("%w: %s has no format_version or no min_reader_version", ErrDamaged, place)
+	}
+	return m, decode(place, b, &m)
+}
+
+// readView reads the description of a view.
+func readView(ctx context.Context, st storage.Store, ref schemas.FileRef) (v schemas.View, err error) {
+	b, err := get(ctx, st, ref.Path)
+	if errors.Is(err, storage.ErrNotExist) {
+		return v, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if err != nil {
+		return v, err
+	}
+	if got := digest(b); got != ref.SHA256 {
+		return v, fmt.Errorf("%w: %s has the SHA-256 %s, the manifest says %s", ErrDamaged, st.URL(ref.Path), got, ref.SHA256)
+	}
+	return v, decode(st.URL(ref.Path), b, &v)
 }
 
 // checkSizes compares the files that are there with those that the manifest names.
