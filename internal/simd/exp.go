@@ -32,21 +32,21 @@ func fmaOdd(p, c, s float64) float32 {
 	return float32(math.Float64frombits(u))
 }
 
-// The constants of Exp1. A polynomial of degree 4 interpolates (e^r - 1 - r)/r² in the Chebyshev nodes of [-ln 2/2, ln 2/2]; its
-// coefficients are rounded to float32.
+// The constants of Exp1. A polynomial of degree 4 interpolates (e^r - 1 - r)/r² at 0, ±0.739130·R and ±0.970766·R, R = ln 2/2, which makes
+// the greatest value of |r³(r²-a²)(r²-b²)|, the error's shape, smallest. Its coefficients are rounded to float32.
 const (
 	expMin = -104 // e^x rounds to 0 from here down
 	expMax = 89   // and to +Inf from here up
 	log2e  = 0x1.715476p+0
 	ln2Hi  = 0x1.62e43p-1 // ln 2 rounded to float32,
 	ln2Lo  = -0x1.05c61p-29
-	expC6  = 0x1.6d110ap-10
-	expC5  = 0x1.120b6ep-7
-	expC4  = 0x1.55551ap-5
-	expC3  = 0x1.5554dcp-3
+	expC6  = 0x1.6d40d4p-10
+	expC5  = 0x1.123b4p-7
+	expC4  = 0x1.5554f2p-5
+	expC3  = 0x1.55549p-3
 )
 
-// Exp1 returns e^x with an error under 0.9 units in the last place, subnormal results included (measured over all float32s; see
+// Exp1 returns e^x with an error under 0.93 units in the last place, subnormal results included (measured over all float32s; see
 // docs/kernels.md). With n the integer nearest to x·log2 e, ties to even, and r = x - n·ln 2:
 //
 //	e^x = 2^n · (1 + r + r²/2 + c3·r³ + c4·r⁴ + c5·r⁵ + c6·r⁶)

@@ -20,6 +20,7 @@ type Workspace struct {
 	a, b         []float32 // panels
 	aEdge, bEdge []float32 // the last panel, where the others are read in place
 	tile         []float32 // a tile of C that is not whole
+	strip        []float32 // see packStrips
 }
 
 // grow returns a buffer of n elements, the one given when it is long enough.
@@ -29,6 +30,8 @@ func grow(buf *[]float32, n int) []float32 {
 	}
 	return (*buf)[:n]
 }
+
+func (w *Workspace) stripOf() []float32 { return grow(&w.strip, 32*stripK) }
 
 // Gemm computes C = A·B or, with add, C += A·B on the threads of p. C is a.Rows×b.Cols with ldc elements from row to row. An element is
 //
@@ -154,9 +157,9 @@ const (
 func aPanels(w *Workspace, a *Operand, i0, m, k0, k, n int) panels {
 	mr := table.mr
 	if a.Type == F32 && n <= directColumns {
-		return direct(&w.aEdge, a, i0, m, k0, k, mr)
+		return direct(w, &w.aEdge, a, i0, m, k0, k, mr)
 	}
-	return packInto(&w.a, a, i0, m, k0, k, mr)
+	return packInto(w, &w.a, a, i0, m, k0, k, mr)
 }
 
 func bPanels(w *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
@@ -165,20 +168,20 @@ func bPanels(w *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
 		return panels{data: q.data[k0*q.stride+(bt.first+j0)*k:], step: k * nr, ras: 1, cas: nr, whole: roundUp(n, nr) / nr}
 	}
 	if bt.Type == F32 && bt.Trans && m <= directRows {
-		return direct(&w.bEdge, bt, j0, n, k0, k, nr)
+		return direct(w, &w.bEdge, bt, j0, n, k0, k, nr)
 	}
-	return packInto(&w.b, bt, j0, n, k0, k, nr)
+	return packInto(w, &w.b, bt, j0, n, k0, k, nr)
 }
 
-func packInto(buf *[]float32, o *Operand, i0, m, k0, k, w int) panels {
+func packInto(ws *Workspace, buf *[]float32, o *Operand, i0, m, k0, k, w int) panels {
 	bands := (m + w - 1) / w
 	data := grow(buf, bands*w*k)
-	packPanels(data, o, i0, m, k0, k, w)
+	packPanels(data, ws.stripOf(), o, i0, m, k0, k, w)
 	return panels{data: data, step: k * w, ras: 1, cas: w, whole: bands}
 }
 
 // direct returns the bands of o as they lie in memory, and a packed copy of the last when it is not whole.
-func direct(edge *[]float32, o *Operand, i0, m, k0, k, w int) panels {
+func direct(ws *Workspace, edge *[]float32, o *Operand, i0, m, k0, k, w int) panels {
 	p := panels{step: w * o.Stride, ras: o.Stride, cas: 1, whole: m / w, width: w}
 	at := i0*o.Stride + k0
 	if o.Trans {
@@ -188,7 +191,7 @@ func direct(edge *[]float32, o *Operand, i0, m, k0, k, w int) panels {
 	p.data = o.F32[at:]
 	if rest := m - p.whole*w; rest > 0 {
 		p.edge = grow(edge, k*w)
-		packPanels(p.edge, o, i0+p.whole*w, rest, k0, k, w)
+		packPanels(p.edge, ws.stripOf(), o, i0+p.whole*w, rest, k0, k, w)
 	}
 	return p
 }

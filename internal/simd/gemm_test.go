@@ -9,14 +9,7 @@ import (
 
 // gemmNaive is the product as Gemm's comment defines it.
 func gemmNaive(c []float32, ldc int, a, b Operand, add bool) {
-	at := func(o Operand, i, j int) float32 {
-		if o.Trans {
-			i, j = j, i
-		}
-		var x [1]float32
-		o.widen(x[:], i*o.Stride+j)
-		return x[0]
-	}
+	x, y := dense(a), dense(b)
 	for i := range a.Rows {
 		for j := range b.Cols {
 			var s float32
@@ -24,11 +17,26 @@ func gemmNaive(c []float32, ldc int, a, b Operand, add bool) {
 				s = c[i*ldc+j]
 			}
 			for k := range a.Cols {
-				s = fma(at(a, i, k), at(b, k, j), s)
+				s = fma(x[i*a.Cols+k], y[k*b.Cols+j], s)
 			}
 			c[i*ldc+j] = s
 		}
 	}
+}
+
+// dense returns the elements of o, row by row.
+func dense(o Operand) []float32 {
+	f := make([]float32, o.Rows*o.Cols)
+	for i := range o.Rows {
+		for j := range o.Cols {
+			at := i*o.Stride + j
+			if o.Trans {
+				at = j*o.Stride + i
+			}
+			o.widen(f[i*o.Cols+j:][:1], at)
+		}
+	}
+	return f
 }
 
 // randomOperand returns an operand of the given type and layout whose storage has a few elements between rows.
@@ -93,34 +101,74 @@ func eachLevel(t *testing.T, f func(t *testing.T)) {
 func TestGemm(t *testing.T) {
 	shapes := [][3]int{ // M, K, N
 		{1, 1, 1}, {1, 7, 33}, {5, 3, 15}, {6, 8, 16}, {7, 9, 17}, {12, 1, 31}, {13, 64, 64}, {64, 64, 128},
-		{65, 321, 70}, {3, 700, 290}, {150, 40, 300}, {0, 3, 4}, {4, 0, 5}, {4, 3, 0},
+		{65, 321, 70}, {3, 700, 290}, {150, 40, 300}, {0, 3, 4}, {4, 0, 5}, {4, 3, 0}, {2, 5, nBlock + 9},
 	}
+	types := [][2]DType{{F32, F32}, {F32, BF16}, {F16, F32}, {BF16, F16}, {F32, F32}}
 	pool := NewPool(3)
 	defer pool.Close()
 	eachLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 2))
 		var w Workspace
-		for _, s := range shapes {
-			for layout := range 4 {
-				for _, types := range [][2]DType{{F32, F32}, {F32, BF16}, {F16, F32}, {BF16, F16}} {
-					a := randomOperand(r, types[0], s[0], s[1], layout&1 > 0)
-					b := randomOperand(r, types[1], s[1], s[2], layout&2 > 0)
-					ldc := s[2] + r.IntN(3)
-					start := normals(r, s[0]*ldc)
-					for _, add := range []bool{false, true} {
-						what := fmt.Sprintf("%v·%v, A %v, B %v, add %v", [2]any{types[0], s[:2]}, [2]any{types[1], s[1:]}, a.Trans, b.Trans, add)
-						want := append([]float32(nil), start...)
-						gemmNaive(want, ldc, a, b, add)
-						got := append([]float32(nil), start...)
-						GemmSeq(&w, got, ldc, a, b, add)
-						diff(t, "GemmSeq "+what, got, want)
-						copy(got, start)
-						Gemm(pool, got, ldc, a, b, add)
-						diff(t, "Gemm "+what, got, want)
-						copy(got, start)
-						Gemm(pool, got, ldc, a, Pack(pool, b), add)
-						diff(t, "Gemm, packed, "+what, got, want)
-					}
+		for i, s := range shapes {
+			for layout := range 8 {
+				types := types[(i+layout)%len(types)]
+				a := randomOperand(r, types[0], s[0], s[1], layout&1 > 0)
+				b := randomOperand(r, types[1], s[1], s[2], layout&2 > 0)
+				add := layout&4 > 0
+				ldc := s[2] + r.IntN(3)
+				what := fmt.Sprintf("M, K, N = %v, types %v, A.Trans %v, B.Trans %v, add %v", s, types, a.Trans, b.Trans, add)
+				start := normals(r, s[0]*ldc)
+				want := append([]float32(nil), start...)
+				gemmNaive(want, ldc, a, b, add)
+				got := append([]float32(nil), start...)
+				GemmSeq(&w, got, ldc, a, b, add)
+				diff(t, "GemmSeq "+what, got, want)
+				copy(got, start)
+				Gemm(pool, got, ldc, a, b, add)
+				diff(t, "Gemm "+what, got, want)
+				copy(got, start)
+				Gemm(pool, got, ldc, a, Pack(pool, b), add)
+				diff(t, "Gemm, packed, "+what, got, want)
+			}
+		}
+	})
+}
+
+// TestGemmSpecials lets NaNs, infinities and subnormals go through a product: they change their own row and column only.
+func TestGemmSpecials(t *testing.T) {
+	pool := NewPool(2)
+	defer pool.Close()
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(15, 16))
+		for range 20 {
+			a, b := randomOperand(r, F32, 20, 30, r.IntN(2) > 0), randomOperand(r, F32, 30, 40, r.IntN(2) > 0)
+			for range 6 {
+				a.F32[r.IntN(len(a.F32))] = specials[r.IntN(len(specials))]
+				b.F32[r.IntN(len(b.F32))] = specials[r.IntN(len(specials))]
+			}
+			got, want := make([]float32, 800), make([]float32, 800)
+			gemmNaive(want, 40, a, b, false)
+			Gemm(pool, got, 40, a, b, false)
+			diff(t, "product", got, want)
+		}
+	})
+}
+
+// TestPackPanels compares each set's packing with the portable one, over lengths along k and with guard words behind the panel.
+func TestPackPanels(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 18))
+	eachLevel(t, func(t *testing.T) {
+		for _, w := range []int{table.mr, table.nr} {
+			src := normals(r, 70*70)
+			for k := 1; k < 70; k++ {
+				for _, strides := range [][2]int{{1, 70}, {70, 1}} {
+					want := make([]float32, w*k)
+					packGeneric(want, w, src, strides[0], strides[1], k)
+					got := newVector(w*k, k%8, func() float32 { return 0 })
+					what := fmt.Sprintf("w=%d k=%d strides %v", w, k, strides)
+					table.pack(got.v, w, src, strides[0], strides[1], k)
+					diff(t, what, got.v, want)
+					got.intact(t, what)
 				}
 			}
 		}

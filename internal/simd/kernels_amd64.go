@@ -1,7 +1,140 @@
 package simd
 
+import "golang.org/x/sys/cpu"
+
 const class = "fma16/1"
 
-func available() []Level { return []Level{Generic} }
+func available() []Level {
+	have := []Level{Generic}
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && hasF16C() {
+		have = append(have, AVX2)
+	}
+	return have
+}
 
-func tableOf(l Level) *kernels { return &generic }
+// hasF16C says whether the processor converts half precision: bit 29 of ECX of leaf 1 of CPUID, which x/sys/cpu does not report. All
+// processors with AVX2 do.
+func hasF16C() bool
+
+func tableOf(l Level) *kernels {
+	if l == AVX2 {
+		return &avx2
+	}
+	return &generic
+}
+
+var avx2 = kernels{
+	mr: 6, nr: 16,
+	micro:      microAVX2,
+	pack:       packAVX2,
+	dot:        dotAVX2,
+	sum:        sumAVX2,
+	sumSq:      func(a []float32) float32 { return dotAVX2(a, a) },
+	max:        maxAVX2,
+	exp:        expAVX2,
+	expSum:     expSumAVX2,
+	axpy:       axpyAVX2,
+	scale:      scaleAVX2,
+	add:        addAVX2,
+	mul:        mulAVX2,
+	mulAdd:     mulAddAVX2,
+	swiglu:     swigluAVX2,
+	swigluGrad: swigluGradAVX2,
+	widenBF16:  widenBF16AVX2,
+	widenF16:   widenF16AVX2,
+}
+
+// The kernels in assembly. Each computes what the function of its name in kernels_generic.go does.
+
+//go:noescape
+func microAVX2(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+
+//go:noescape
+func dotAVX2(a, b []float32) float32
+
+//go:noescape
+func sumAVX2(a []float32) float32
+
+//go:noescape
+func maxAVX2(a []float32) float32
+
+//go:noescape
+func expAVX2(dst, src []float32)
+
+//go:noescape
+func expSumAVX2(dst, src []float32, max float32) float32
+
+//go:noescape
+func axpyAVX2(dst []float32, a float32, x []float32)
+
+//go:noescape
+func scaleAVX2(dst []float32, a float32)
+
+//go:noescape
+func addAVX2(dst, x []float32)
+
+//go:noescape
+func mulAVX2(dst, x []float32)
+
+//go:noescape
+func mulAddAVX2(dst, a, b []float32)
+
+//go:noescape
+func swigluAVX2(dst, gate, up []float32)
+
+//go:noescape
+func swigluGradAVX2(dgate, dup, dout, gate, up []float32)
+
+//go:noescape
+func widenBF16x8AVX2(dst []float32, src []uint16)
+
+//go:noescape
+func widenF16x8AVX2(dst []float32, src []uint16)
+
+// copy16 and copy6 write k groups of 16 or 6 numbers, stride apart, side by side; transpose16 and transpose6 do it with the transpose, where k
+// is a multiple of 4. k is positive.
+
+//go:noescape
+func copy16AVX2(dst, src []float32, stride, k int)
+
+//go:noescape
+func copy6AVX2(dst, src []float32, stride, k int)
+
+//go:noescape
+func transpose16AVX2(dst, src []float32, stride, k int)
+
+//go:noescape
+func transpose6AVX2(dst, src []float32, stride, k int)
+
+func widenBF16AVX2(dst []float32, src []uint16) {
+	n := len(src) &^ 7
+	widenBF16x8AVX2(dst[:n], src[:n])
+	widenBF16Generic(dst[n:], src[n:])
+}
+
+func widenF16AVX2(dst []float32, src []uint16) {
+	n := len(src) &^ 7
+	widenF16x8AVX2(dst[:n], src[:n])
+	widenF16Generic(dst[n:], src[n:])
+}
+
+func packAVX2(dst []float32, w int, src []float32, ras, cas, k int) {
+	whole := k &^ 3
+	switch {
+	case ras == 1 && w == 16:
+		copy16AVX2(dst, src, cas, k)
+	case ras == 1 && w == 6:
+		copy6AVX2(dst, src, cas, k)
+	case cas == 1 && (w == 16 || w == 6):
+		if whole > 0 && w == 16 {
+			transpose16AVX2(dst, src, ras, whole)
+		} else if whole > 0 {
+			transpose6AVX2(dst, src, ras, whole)
+		}
+		if whole < k {
+			packGeneric(dst[whole*w:], w, src[whole:], ras, cas, k-whole)
+		}
+	default:
+		packGeneric(dst, w, src, ras, cas, k)
+	}
+}

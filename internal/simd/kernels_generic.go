@@ -6,6 +6,7 @@ import "math"
 var generic = kernels{
 	mr: 4, nr: 16,
 	micro:      microGeneric,
+	pack:       packGeneric,
 	dot:        dotGeneric,
 	sum:        sumGeneric,
 	sumSq:      sumSqGeneric,
@@ -52,6 +53,22 @@ func microGeneric(k int, a []float32, ras, cas int, b []float32, ldb int, c []fl
 			}
 		}
 		copy(row, tile[:])
+	}
+}
+
+// packGeneric writes a panel (see pack.go) of w whole rows:
+//
+//	for l := range k {
+//		for i := range w {
+//			dst[l*w+i] = src[i*ras+l*cas]
+//		}
+//	}
+func packGeneric(dst []float32, w int, src []float32, ras, cas, k int) {
+	for l := range k {
+		row := dst[l*w:][:w]
+		for i := range row {
+			row[i] = src[i*ras+l*cas]
+		}
 	}
 }
 
@@ -200,6 +217,9 @@ func half(u uint16) float32 {
 	case 0: // zero and subnormals: frac·2^-24
 		return math.Float32frombits(math.Float32bits(float32(frac)*0x1p-24) | sign)
 	case 31: // infinities and NaNs
+		if frac != 0 {
+			frac |= 512 // quiet
+		}
 		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
 	}
 	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)

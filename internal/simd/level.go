@@ -52,6 +52,8 @@ type kernels struct {
 	mr, nr int // rows and columns of a tile of micro
 	micro  func(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 
+	pack func(dst []float32, w int, src []float32, ras, cas, k int)
+
 	dot        func(a, b []float32) float32
 	sum        func(a []float32) float32
 	sumSq      func(a []float32) float32

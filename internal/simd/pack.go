@@ -25,20 +25,20 @@ func Pack(p *Pool, b Operand) Operand {
 	q := &packed{data: make([]float32, b.Rows*panels*nr), stride: panels * nr}
 	bt := b.T()
 	const group = 16 // panels a task
-	p.Run((panels+group-1)/group, func(_, i int) {
+	p.Run((panels+group-1)/group, func(worker, i int) {
 		j := i * group * nr
 		n := min(group*nr, b.Cols-j)
 		for k0 := 0; k0 < b.Rows; {
 			k := kBlock(k0, b.Rows)
-			packPanels(q.data[k0*q.stride+j*k:], &bt, j, n, k0, k, nr)
+			packPanels(q.data[k0*q.stride+j*k:], p.ws[worker].stripOf(), &bt, j, n, k0, k, nr)
 			k0 += k
 		}
 	})
 	return Operand{Rows: b.Rows, Cols: b.Cols, packed: q}
 }
 
-// packPanels writes the rows i0 … i0+m-1 of o, over k columns from k0, as panels of w rows to dst.
-func packPanels(dst []float32, o *Operand, i0, m, k0, k, w int) {
+// packPanels writes the rows i0 … i0+m-1 of o, over k columns from k0, as panels of w rows to dst. strip is for its own use.
+func packPanels(dst, strip []float32, o *Operand, i0, m, k0, k, w int) {
 	for ; m > 0; m, i0 = m-w, i0+w {
 		panel := dst[:k*w]
 		dst = dst[k*w:]
@@ -46,22 +46,35 @@ func packPanels(dst []float32, o *Operand, i0, m, k0, k, w int) {
 		if rows < w {
 			clear(panel)
 		}
+		if o.Type != F32 || rows < w {
+			packStrips(panel, strip, o, i0, rows, k0, k, w)
+			continue
+		}
 		if o.Trans {
-			for l := range k {
-				o.widen(panel[l*w:][:rows], (k0+l)*o.Stride+i0)
+			table.pack(panel, w, o.F32[k0*o.Stride+i0:], 1, o.Stride, k)
+		} else {
+			table.pack(panel, w, o.F32[i0*o.Stride+k0:], o.Stride, 1, k)
+		}
+	}
+}
+
+// stripK is the length of a strip along k.
+const stripK = 64
+
+// packStrips packs one panel by way of a strip of it, stripK long, that it makes whole and float32.
+func packStrips(panel, strip []float32, o *Operand, i0, rows, k0, k, w int) {
+	for l0 := 0; l0 < k; l0 += stripK {
+		n := min(stripK, k-l0)
+		if o.Trans {
+			for l := range n {
+				o.widen(panel[(l0+l)*w:][:rows], (k0+l0+l)*o.Stride+i0)
 			}
 			continue
 		}
-		var row [64]float32
 		for i := range rows {
-			at := (i0+i)*o.Stride + k0
-			for l := 0; l < k; l += len(row) {
-				part := row[:min(len(row), k-l)]
-				o.widen(part, at+l)
-				for j, x := range part {
-					panel[(l+j)*w+i] = x
-				}
-			}
+			o.widen(strip[i*stripK:][:n], (i0+i)*o.Stride+k0+l0)
 		}
+		clear(strip[rows*stripK : w*stripK])
+		table.pack(panel[l0*w:], w, strip, stripK, 1, n)
 	}
 }
