@@ -65,7 +65,7 @@ func (r *run) save(steps int) error {
 		err = syncDir(r.o.OutputDir)
 	}
 	if err == nil {
-		err = r.rotate()
+		err = errors.Join(os.Remove(filepath.Dir(staged)), r.rotate())
 	}
 	if err != nil {
 		return fmt.Errorf("trainer: saving %s: %w", final, err)
