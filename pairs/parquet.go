@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/steelyard-ml/steelyard/schemas"
 )
@@ -26,16 +27,12 @@ func (f *file) openParquet() (pf *parquet.File, err error) {
 	return parquet.OpenFile(f.File, f.size, parquet.SkipBloomFilters(true), parquet.ReadBufferSize(1<<18))
 }
 
-// parquetRanges returns the row numbers at which ranges of about rangeBytes end: at row groups, and inside those that are much larger.
-func (f *file) parquetRanges() ([]int64, error) {
-	pf, err := f.openParquet()
-	if err != nil {
-		return nil, err
-	}
+// groupEnds returns the row numbers at which ranges of about rangeBytes end: at row groups, and inside those that are much larger.
+func groupEnds(groups []format.RowGroup) []int64 {
 	var ends []int64
 	var rows, bytes int64 // bytes since the last end
-	for _, g := range pf.Metadata().RowGroups {
-		if bytes+g.TotalByteSize > rangeBytes {
+	for _, g := range groups {
+		if rows > 0 && bytes+g.TotalByteSize > rangeBytes {
 			ends, bytes = append(ends, rows), 0
 		}
 		for i, n := int64(1), g.TotalByteSize/rangeBytes; i < n; i++ {
@@ -44,7 +41,7 @@ func (f *file) parquetRanges() ([]int64, error) {
 		rows += g.NumRows
 		bytes += g.TotalByteSize
 	}
-	return append(ends, rows), nil
+	return append(ends, rows)
 }
 
 // rowBatch is how many Parquet rows are decoded at once.

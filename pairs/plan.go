@@ -80,6 +80,9 @@ func expand(ctx context.Context, pattern string) ([]string, error) {
 		if matches, err = filepath.Glob(local); err != nil {
 			return nil, fmt.Errorf("pairs: input %q is no file and no valid glob: %w", pattern, err)
 		}
+		if !strings.HasPrefix(filepath.Base(local), ".") { // as a shell does
+			matches = slices.DeleteFunc(matches, func(m string) bool { return strings.HasPrefix(filepath.Base(m), ".") })
+		}
 		if len(matches) == 0 {
 			return nil, fmt.Errorf("pairs: input %q names no file; look at the path, and quote globs for the shell", pattern)
 		}
@@ -202,11 +205,11 @@ func planFile(ctx context.Context, whole schemas.WorkItem, limit int64, o Option
 		return nil, 0, nil
 	}
 	if f.content == contentParquet {
-		ends, err := f.parquetRanges()
+		pf, err := f.openParquet()
 		if err != nil {
 			return nil, 0, f.at(err)
 		}
-		for _, end := range ends {
+		for _, end := range groupEnds(pf.Metadata().RowGroups) {
 			if limit > 0 {
 				end = min(end, limit)
 			}
@@ -243,21 +246,18 @@ func (f *file) head(ctx context.Context, limit int64, o Options) (end, n int64, 
 		return 0, 0, f.at(err)
 	}
 	defer closer.Close()
-	text := rows.(interface {
-		advance() (pos, size int64, err error)
-	})
 	for n < limit {
 		if err := ctx.Err(); err != nil {
 			return 0, 0, err
 		}
-		pos, _, err := text.advance()
+		r, err := rows.next()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
 			return 0, 0, f.at(err)
 		}
-		end = pos + 1 // the row begins in the range, so it belongs to it
+		end = r.pos + 1 // the row begins in the range, so it belongs to it
 		n++
 	}
 	return end, n, nil

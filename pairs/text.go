@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/steelyard-ml/steelyard/schemas"
 )
@@ -27,7 +28,7 @@ type rows interface {
 // textRow parses the text of a row. A text that exceeded the limit is only its beginning; size is then its true length.
 func textRow(pos int64, text []byte, size int64, limit int) row {
 	if size > int64(limit) {
-		return row{pos: pos, raw: clip(string(text)), fault: tooLarge(size, limit)}
+		return row{pos: pos, raw: clip(string(text[:min(len(text), schemas.RawLimit+utf8.UTFMax)])), fault: tooLarge(size, limit)}
 	}
 	s := string(text)
 	v, err := parse(s)
