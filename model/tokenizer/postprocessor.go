@@ -41,17 +41,21 @@ func postProcessorOf(c component) (postProcessor, error) {
 		if err := c.fields(&f); err != nil {
 			return nil, err
 		}
-		var all postProcessors
+		var one postProcessor
 		for _, part := range c.parts(f.Processors, "processors") {
 			p, err := postProcessorOf(part)
 			if err != nil {
 				return nil, err
 			}
+			if p != nil && one != nil {
+				// The crate would apply the second to each part of what the first made.
+				return nil, fmt.Errorf("%s: a second processor that adds tokens is not supported", part.path)
+			}
 			if p != nil {
-				all = append(all, p)
+				one = p
 			}
 		}
-		return all, nil
+		return one, nil
 	case "TemplateProcessing":
 		return templateOf(c)
 	}
@@ -129,14 +133,4 @@ func (t template) process(ids []int32) []int32 {
 		}
 	}
 	return out
-}
-
-// postProcessors are applied one after the other.
-type postProcessors []postProcessor
-
-func (all postProcessors) process(ids []int32) []int32 {
-	for _, p := range all {
-		ids = p.process(ids)
-	}
-	return ids
 }

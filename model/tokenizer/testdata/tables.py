@@ -23,7 +23,7 @@ def matches(pattern):
     return [ord(c) for piece, _ in split.pre_tokenize_str(TEXT) for c in piece]
 
 
-def wrapped(items, width=160):
+def wrapped(items, width=170):
     line, out = "\t", []
     for item in items:
         if len(line) + len(item) > width:

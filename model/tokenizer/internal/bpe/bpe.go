@@ -7,6 +7,7 @@ package bpe
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -32,7 +33,7 @@ type Model struct {
 	hex     [256]int32       // <0x00> to <0xFF>, -1 where there is none
 	unknown int32            // -1 where there is none
 	merges  table
-	// cut says that a word may be cut before every "▁" that follows a character not in joined: no merge can cross there.
+	// cut says that a word may be cut before every "▁" that follows a character not in joined: no merge crosses there.
 	cut    bool
 	joined map[rune]struct{}
 }
@@ -98,6 +99,9 @@ func (m *Model) symbols() {
 func (m *Model) ranks() error {
 	m.merges = newTable(len(m.spec.Merges))
 	m.joined = map[rune]struct{}{}
+	// Where characters are left out, what is around them meets.
+	_, known := m.runes['▁']
+	m.cut = known && (m.unknown >= 0 || !slices.Contains(m.hex[:], -1))
 	for rank, merge := range m.spec.Merges {
 		var ids [3]int32
 		for i, token := range [3]string{merge[0], merge[1], merge[0] + merge[1]} {
@@ -108,6 +112,9 @@ func (m *Model) ranks() error {
 			ids[i] = id
 		}
 		m.merges.put(ids[0], ids[1], uint32(rank), ids[2])
+		if m.standIn(ids[0]) || m.standIn(ids[1]) {
+			m.cut = false // the characters that meet are not those of the tokens
+		}
 		last := '▁'
 		for _, r := range merge[0] + merge[1] {
 			if r == '▁' && last != '▁' {
@@ -116,9 +123,12 @@ func (m *Model) ranks() error {
 			last = r
 		}
 	}
-	_, known := m.runes['▁']
-	m.cut = !m.spec.Bytes && known
 	return nil
+}
+
+// standIn reports whether a token stands for a character or byte that it is not written as.
+func (m *Model) standIn(id int32) bool {
+	return id == m.unknown || m.spec.ByteFallback && slices.Contains(m.hex[:], id)
 }
 
 // Append appends the ids of a word. A byte-level model takes any bytes, another valid UTF-8.

@@ -1,0 +1,77 @@
+package tokenizer
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// corpus returns English text: Newton's Opticks, which comes with Go's source.
+func corpus(b *testing.B) string {
+	b.Helper()
+	for _, dir := range []string{"src/testdata", "testdata"} {
+		if data, err := os.ReadFile(filepath.Join(runtime.GOROOT(), dir, "Isaac.Newton-Opticks.txt")); err == nil {
+			return string(data)
+		}
+	}
+	b.Skip("GOROOT has no Isaac.Newton-Opticks.txt")
+	return ""
+}
+
+// BenchmarkEncode encodes a book on one core, whole and by paragraphs, with the word cache that earlier runs left.
+func BenchmarkEncode(b *testing.B) {
+	text := corpus(b)
+	for _, name := range []string{"smollm2", "gpt2", "qwen2_5", "llama3", "llama2"} {
+		b.Run(name, func(b *testing.B) {
+			tk := load(b, modelDir(b, name))
+			for _, c := range []struct {
+				name  string
+				parts []string
+			}{{"whole", []string{text}}, {"paragraphs", strings.SplitAfter(text, "\n\n")}} {
+				b.Run(c.name, func(b *testing.B) {
+					b.SetBytes(int64(len(text)))
+					b.ReportAllocs()
+					for b.Loop() {
+						for _, part := range c.parts {
+							tk.Encode(part, false)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+// BenchmarkEncodeCold encodes without a word cache, so every word is merged.
+func BenchmarkEncodeCold(b *testing.B) {
+	text := corpus(b)
+	tk := load(b, modelDir(b, "smollm2"))
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		tk.encoders.Put(tk.encoders.New())
+		tk.Encode(text, false)
+	}
+}
+
+// BenchmarkEncodeLongWord encodes one word of 100,000 bytes.
+func BenchmarkEncodeLongWord(b *testing.B) {
+	text := strings.Repeat("abcde", 20000)
+	tk := load(b, modelDir(b, "smollm2"))
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		tk.Encode(text, false)
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	for _, name := range []string{"smollm2", "qwen2_5", "llama3"} {
+		b.Run(name, func(b *testing.B) {
+			dir := modelDir(b, name)
+			for b.Loop() {
+				load(b, dir)
+			}
+		})
+	}
+}
