@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"sort"
 
 	"github.com/parquet-go/parquet-go"
@@ -15,30 +15,30 @@ import (
 
 // A Reader reads one file of T, a row group at a time. Use it from one goroutine.
 type Reader[T any] struct {
-	name string // for messages
-	src  storage.Reader
-	file *parquet.File
-	ends []int64 // the number of the first row after each row group
-	cols Columns
+	name   string // for messages
+	src    storage.Reader
+	file   *parquet.File
+	ends   []int64 // the number of the first row after each row group
+	decode func(parquet.RowGroup) ([]T, error)
 }
 
 // OpenValues opens a part of values and compares its size, schema, row count and footer with what the manifest says.
 func OpenValues(ctx context.Context, st storage.Store, p schemas.Part, fp schemas.Fingerprint) (*Reader[Value], error) {
-	return open[Value](ctx, st, p.FileRef, p.Rows, Footer{p.Run, fp}, valueSchema, sumsSchema)
+	return open(ctx, st, p.FileRef, p.Rows, Footer{p.Run, fp}, decodeValues, valueSchema, sumsSchema)
 }
 
 // OpenView opens a file of the view that a run made, likewise.
 func OpenView(ctx context.Context, st storage.Store, p schemas.ViewPart, run string) (*Reader[ViewRow], error) {
-	return open[ViewRow](ctx, st, p.FileRef, p.Rows, Footer{Run: run}, viewSchema)
+	return open(ctx, st, p.FileRef, p.Rows, Footer{Run: run}, decodeStructs[ViewRow], viewSchema)
 }
 
 // open opens a file that has one of the schemas.
-func open[T any](ctx context.Context, st storage.Store, ref schemas.FileRef, rows int64, footer Footer, allowed ...*parquet.Schema) (*Reader[T], error) {
+func open[T any](ctx context.Context, st storage.Store, ref schemas.FileRef, rows int64, footer Footer, decode func(parquet.RowGroup) ([]T, error), allowed ...*parquet.Schema) (*Reader[T], error) {
 	src, err := st.Open(ctx, ref.Path)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader[T]{name: st.URL(ref.Path), src: src}
+	r := &Reader[T]{name: st.URL(ref.Path), src: src, decode: decode}
 	if err := r.check(ref.Bytes, rows, footer, allowed); err != nil {
 		src.Close()
 		return nil, fmt.Errorf("%s: %w", r.name, err)
@@ -61,17 +61,7 @@ func (r *Reader[T]) check(size, rows int64, footer Footer, allowed []*parquet.Sc
 	if err := footer.check(r.file, allowed[0].Name()); err != nil {
 		return err
 	}
-	found := false
-	for _, s := range allowed {
-		if parquet.EqualNodes(r.file.Schema(), s) {
-			found = true
-			r.cols = SumsOnly
-			if s == valueSchema {
-				r.cols = WithTokenLogps
-			}
-		}
-	}
-	if !found {
+	if !slices.ContainsFunc(allowed, func(s *parquet.Schema) bool { return parquet.EqualNodes(r.file.Schema(), s) }) {
 		return fmt.Errorf("its columns are not those of docs/format.md:\n%s", r.file.Schema())
 	}
 	total := int64(0)
@@ -88,9 +78,6 @@ func (r *Reader[T]) check(size, rows int64, footer Footer, allowed []*parquet.Sc
 	return nil
 }
 
-// Columns tells which columns a part of values has.
-func (r *Reader[T]) Columns() Columns { return r.cols }
-
 // Groups returns the number of row groups.
 func (r *Reader[T]) Groups() int { return len(r.ends) }
 
@@ -103,21 +90,14 @@ func (r *Reader[T]) Group(row int64) (group int, first int64) {
 	return group, first
 }
 
-// Read decodes a row group. The rows share no memory with the file.
-func (r *Reader[T]) Read(ctx context.Context, group int) ([]T, error) {
+// Read decodes a row group. The rows share memory with each other, none with the file.
+func (r *Reader[T]) Read(ctx context.Context, group int) (rows []T, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	g := r.file.RowGroups()[group]
-	rows := make([]T, g.NumRows())
-	err := guard(func() error {
-		in := parquet.NewGenericRowGroupReader[T](g)
-		defer in.Close()
-		n, err := in.Read(rows)
-		if n == len(rows) && (err == nil || errors.Is(err, io.EOF)) {
-			return nil
-		}
-		return fmt.Errorf("row %d of %d: %w", n, len(rows), errors.Join(err, io.ErrUnexpectedEOF))
+	err = guard(func() (err error) {
+		rows, err = r.decode(r.file.RowGroups()[group])
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: row group %d: %w", r.name, group, err)
@@ -132,14 +112,18 @@ func (r *Reader[T]) IDs(ctx context.Context, each func(row int64, k Key) error) 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var keys []Key
+		keys := make([]Key, g.NumRows())
 		err := guard(func() (err error) {
-			keys, err = ids(g.ColumnChunks()[0])
-			return err
+			var bad error
+			err = eachValue(g.ColumnChunks()[0], len(keys), func(row int, x parquet.Value) {
+				if k, err := ParseKey(string(x.ByteArray())); err != nil && bad == nil {
+					bad = err
+				} else {
+					keys[row] = k
+				}
+			})
+			return errors.Join(err, bad)
 		})
-		if err == nil && int64(len(keys)) != g.NumRows() {
-			err = fmt.Errorf("%d rows have %d pair ids", g.NumRows(), len(keys))
-		}
 		if err != nil {
 			return fmt.Errorf("%s: row group %d: pair_id: %w", r.name, i, err)
 		}
@@ -151,42 +135,6 @@ func (r *Reader[T]) IDs(ctx context.Context, each func(row int64, k Key) error) 
 		}
 	}
 	return nil
-}
-
-// ids reads a column of pair ids.
-func ids(c parquet.ColumnChunk) ([]Key, error) {
-	pages := c.Pages()
-	defer pages.Close()
-	var out []Key
-	values := make([]parquet.Value, 256)
-	for {
-		page, err := pages.ReadPage()
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		for in := page.Values(); ; {
-			n, err := in.ReadValues(values)
-			for _, v := range values[:n] {
-				k, err := ParseKey(string(v.ByteArray()))
-				if err != nil {
-					parquet.Release(page)
-					return nil, err
-				}
-				out = append(out, k)
-			}
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				parquet.Release(page)
-				return nil, err
-			}
-		}
-		parquet.Release(page)
-	}
 }
 
 // Close closes the file.
