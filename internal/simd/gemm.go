@@ -127,6 +127,7 @@ func gemm(w *Workspace, c []float32, ldc int, a, b *Operand, add bool) {
 				mb := min(mBlock, m-i0)
 				ap := aPanels(w, a, i0, mb, k0, k, n)
 				macro(w, c[i0*ldc+j0:], ldc, &ap, &bp, mb, nb, k, add || k0 > 0)
+				bp.pending = false // all of B's panels are packed now
 			}
 			k0 += k
 		}
@@ -139,6 +140,12 @@ type panels struct {
 	step, ras, cas int
 	edge           []float32 // the last band, packed, when it is not whole and data is not packed
 	whole, width   int       // bands before edge; their rows
+
+	// Of bands that are packed just before they are used: what from. So they are in L1 then.
+	pending  bool
+	source   Operand
+	at, rows int // their first row and their number
+	k0, k    int // and columns
 }
 
 func (p *panels) band(i int) (data []float32, ras, cas int) {
@@ -170,7 +177,24 @@ func bPanels(w *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
 	if bt.Type == F32 && bt.Trans && m <= directRows {
 		return direct(w, &w.bEdge, bt, j0, n, k0, k, nr)
 	}
-	return packInto(w, &w.b, bt, j0, n, k0, k, nr)
+	p := panels{step: k * nr, ras: 1, cas: nr, whole: roundUp(n, nr) / nr, pending: true, source: *bt, at: j0, rows: n, k0: k0, k: k}
+	if m <= mBlock {
+		p.step = 0 // used once, so the next band may take its place
+	}
+	p.data = grow(&w.b, p.step*(p.whole-1)+k*nr)
+	return p
+}
+
+// pack packs band i, when it is not yet, and has the cache fetch what the next one is packed from.
+func (p *panels) pack(w *Workspace, i, width int) {
+	if !p.pending {
+		return
+	}
+	at := i * width
+	packPanels(p.data[i*p.step:], w.stripOf(), &p.source, p.at+at, min(width, p.rows-at), p.k0, p.k, width)
+	if next := at + width; next < p.rows {
+		p.source.prefetch(p.at+next, min(width, p.rows-next), p.k0, p.k)
+	}
 }
 
 func packInto(ws *Workspace, buf *[]float32, o *Operand, i0, m, k0, k, w int) panels {
@@ -200,6 +224,7 @@ func direct(ws *Workspace, edge *[]float32, o *Operand, i0, m, k0, k, w int) pan
 func macro(w *Workspace, c []float32, ldc int, a, b *panels, m, n, k int, add bool) {
 	mr, nr := table.mr, table.nr
 	for j := 0; j < n; j += nr {
+		b.pack(w, j/nr, nr)
 		bd, _, ldb := b.band(j / nr)
 		for i := 0; i < m; i += mr {
 			ad, ras, cas := a.band(i / mr)

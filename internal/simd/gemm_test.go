@@ -160,6 +160,10 @@ func TestPackPanels(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		for _, w := range []int{table.mr, table.nr} {
 			src := normals(r, 70*70)
+			raw := make([]uint16, 70*70)
+			for i := range raw {
+				raw[i] = uint16(r.Uint32())
+			}
 			for k := 1; k < 70; k++ {
 				for _, strides := range [][2]int{{1, 70}, {70, 1}} {
 					want := make([]float32, w*k)
@@ -168,6 +172,10 @@ func TestPackPanels(t *testing.T) {
 					what := fmt.Sprintf("w=%d k=%d strides %v", w, k, strides)
 					table.pack(got.v, w, src, strides[0], strides[1], k)
 					diff(t, what, got.v, want)
+					got.intact(t, what)
+					packBF16Generic(want, w, raw, strides[0], strides[1], k)
+					table.packBF16(got.v, w, raw, strides[0], strides[1], k)
+					diff(t, "bfloat16 "+what, got.v, want)
 					got.intact(t, what)
 				}
 			}

@@ -1,6 +1,10 @@
 package simd
 
-import "golang.org/x/sys/cpu"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 const class = "fma16/1"
 
@@ -27,6 +31,8 @@ var avx2 = kernels{
 	mr: 6, nr: 16,
 	micro:      microAVX2,
 	pack:       packAVX2,
+	packBF16:   packBF16AVX2,
+	prefetch:   prefetchAVX2,
 	dot:        dotAVX2,
 	sum:        sumAVX2,
 	sumSq:      func(a []float32) float32 { return dotAVX2(a, a) },
@@ -48,6 +54,9 @@ var avx2 = kernels{
 
 //go:noescape
 func microAVX2(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+
+//go:noescape
+func prefetchAVX2(p unsafe.Pointer, stride, rows, n int)
 
 //go:noescape
 func dotAVX2(a, b []float32) float32
@@ -106,6 +115,14 @@ func transpose16AVX2(dst, src []float32, stride, k int)
 //go:noescape
 func transpose6AVX2(dst, src []float32, stride, k int)
 
+// The same of bfloat16 numbers; k is a multiple of 8 for the transpose.
+
+//go:noescape
+func copy16BF16AVX2(dst []float32, src []uint16, stride, k int)
+
+//go:noescape
+func transpose16BF16AVX2(dst []float32, src []uint16, stride, k int)
+
 func widenBF16AVX2(dst []float32, src []uint16) {
 	n := len(src) &^ 7
 	widenBF16x8AVX2(dst[:n], src[:n])
@@ -136,5 +153,22 @@ func packAVX2(dst []float32, w int, src []float32, ras, cas, k int) {
 		}
 	default:
 		packGeneric(dst, w, src, ras, cas, k)
+	}
+}
+
+func packBF16AVX2(dst []float32, w int, src []uint16, ras, cas, k int) {
+	whole := k &^ 7
+	switch {
+	case ras == 1 && w == 16:
+		copy16BF16AVX2(dst, src, cas, k)
+	case cas == 1 && w == 16:
+		if whole > 0 {
+			transpose16BF16AVX2(dst, src, ras, whole)
+		}
+		if whole < k {
+			packBF16Generic(dst[whole*w:], w, src[whole:], ras, cas, k-whole)
+		}
+	default:
+		packBF16Generic(dst, w, src, ras, cas, k)
 	}
 }

@@ -1,12 +1,17 @@
 package simd
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // generic is the portable set, which defines what every other set computes.
 var generic = kernels{
 	mr: 4, nr: 16,
 	micro:      microGeneric,
 	pack:       packGeneric,
+	packBF16:   packBF16Generic,
+	prefetch:   prefetchGeneric,
 	dot:        dotGeneric,
 	sum:        sumGeneric,
 	sumSq:      sumSqGeneric,
@@ -71,6 +76,19 @@ func packGeneric(dst []float32, w int, src []float32, ras, cas, k int) {
 		}
 	}
 }
+
+// packBF16Generic is packGeneric of bfloat16 numbers.
+func packBF16Generic(dst []float32, w int, src []uint16, ras, cas, k int) {
+	for l := range k {
+		row := dst[l*w:][:w]
+		for i := range row {
+			row[i] = math.Float32frombits(uint32(src[i*ras+l*cas]) << 16)
+		}
+	}
+}
+
+// prefetchGeneric does nothing. Its twins have the cache fetch n bytes at p and in each of the following rows, stride bytes apart.
+func prefetchGeneric(p unsafe.Pointer, stride, rows, n int) {}
 
 // lanes are the accumulators of a reduction.
 type lanes [16]float32

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unsafe"
 )
 
 // A Level is a set of instructions that kernels are written in. Example: "avx2"
@@ -52,7 +53,9 @@ type kernels struct {
 	mr, nr int // rows and columns of a tile of micro
 	micro  func(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 
-	pack func(dst []float32, w int, src []float32, ras, cas, k int)
+	pack     func(dst []float32, w int, src []float32, ras, cas, k int)
+	packBF16 func(dst []float32, w int, src []uint16, ras, cas, k int)
+	prefetch func(p unsafe.Pointer, stride, rows, n int)
 
 	dot        func(a, b []float32) float32
 	sum        func(a []float32) float32

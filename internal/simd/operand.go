@@ -1,5 +1,7 @@
 package simd
 
+import "unsafe"
+
 // A DType is how a matrix stores its elements.
 type DType uint8
 
@@ -84,6 +86,19 @@ func (o *Operand) widen(dst []float32, at int) {
 		return
 	}
 	Widen(dst, o.Type, o.Raw[at:at+len(dst)])
+}
+
+// prefetch has the cache fetch rows×cols elements from (i, j) on.
+func (o *Operand) prefetch(i, rows, j, cols int) {
+	at := i*o.Stride + j
+	if o.Trans {
+		at, rows, cols = j*o.Stride+i, cols, rows
+	}
+	if o.Type == F32 {
+		table.prefetch(unsafe.Pointer(&o.F32[at]), 4*o.Stride, rows, 4*cols)
+	} else {
+		table.prefetch(unsafe.Pointer(&o.Raw[at]), 2*o.Stride, rows, 2*cols)
+	}
 }
 
 // Widen sets dst to the numbers of src, of type BF16 or F16.

@@ -46,14 +46,17 @@ func packPanels(dst, strip []float32, o *Operand, i0, m, k0, k, w int) {
 		if rows < w {
 			clear(panel)
 		}
-		if o.Type != F32 || rows < w {
-			packStrips(panel, strip, o, i0, rows, k0, k, w)
-			continue
-		}
+		at, ras, cas := i0*o.Stride+k0, o.Stride, 1
 		if o.Trans {
-			table.pack(panel, w, o.F32[k0*o.Stride+i0:], 1, o.Stride, k)
-		} else {
-			table.pack(panel, w, o.F32[i0*o.Stride+k0:], o.Stride, 1, k)
+			at, ras, cas = k0*o.Stride+i0, 1, o.Stride
+		}
+		switch {
+		case rows < w || o.Type == F16:
+			packStrips(panel, strip, o, i0, rows, k0, k, w)
+		case o.Type == BF16:
+			table.packBF16(panel, w, o.Raw[at:], ras, cas, k)
+		default:
+			table.pack(panel, w, o.F32[at:], ras, cas, k)
 		}
 	}
 }
