@@ -2,13 +2,19 @@ package cache_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"pgregory.net/rapid"
 
 	"github.com/steelyard-ml/steelyard/cache"
 	"github.com/steelyard-ml/steelyard/schemas"
@@ -115,11 +121,48 @@ func build(t testing.TB, dir string, rows []schemas.CachedPair, bundle int) stor
 	if err := cache.Begin(ctx, st, newRun("r1")); err != nil {
 		t.Fatal(err)
 	}
-	commit := cache.Commit{Run: newRun("r1"), Done: stage(t, st, options("r1"), rows, bundle), MaxQuarantine: 0.05}
-	if _, run, err := commit.Do(ctx, st); err != nil || run.State != schemas.RunDone {
+	do(t, st, stage(t, st, options("r1"), rows, bundle))
+	return st
+}
+
+// do commits the run r1.
+func do(t testing.TB, st storage.Store, done []cache.Done) schemas.Manifest {
+	t.Helper()
+	m, run, err := commit(done).Do(ctx, st)
+	if err != nil || run.State != schemas.RunDone {
 		t.Fatalf("commit: %v, %v", run, err)
 	}
-	return st
+	return m
+}
+
+func commit(done []cache.Done) cache.Commit {
+	view := schemas.View{
+		Inputs: []schemas.ViewInput{{Path: "a.jsonl", Bytes: 10}, {Path: "b.jsonl", Bytes: 20}},
+		Tokens: schemas.Fingerprint{{Name: schemas.ItemMaxLength, Digest: "1024"}},
+	}
+	return cache.Commit{Run: newRun("r1"), View: view, Done: done, MaxQuarantine: 0.05}
+}
+
+// wantError wants an error that is one of the sentinels, unless that is nil, and says something.
+func wantError(t testing.TB, what string, err, is error, says string) {
+	t.Helper()
+	if err == nil || is != nil && !errors.Is(err, is) || !strings.Contains(err.Error(), says) {
+		t.Errorf("%s: got error %v, want %v that says %q", what, err, is, says)
+	}
+}
+
+// names lists the objects of a store below prefix.
+func names(t testing.TB, st storage.Store, prefix string) []string {
+	t.Helper()
+	objects, err := st.List(ctx, prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, o := range objects {
+		out = append(out, o.Name)
+	}
+	return out
 }
 
 // read returns the rows of the newest view, in its order.
@@ -159,14 +202,47 @@ func inOrder(rows []schemas.CachedPair) []schemas.CachedPair {
 	return out
 }
 
+// What is written is read, in the order of source, however the rows were cut into bundles, parts and groups.
 func TestRoundTrip(t *testing.T) {
-	rows := pairs(100)
-	for _, bundle := range []int{1, 7, 100} {
-		t.Run(fmt.Sprint("bundles of ", bundle), func(t *testing.T) {
-			st := build(t, t.TempDir(), rows, bundle)
-			if diff := cmp.Diff(inOrder(rows), read(t, st)); diff != "" {
-				t.Errorf("want -, got +:\n%s", diff)
+	dir := t.TempDir()
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		rows := pairs(rapid.IntRange(0, 60).Draw(rt, "rows"))
+		shuffled := slices.Clone(rows)
+		for i, j := range rapid.Permutation(ramp(len(rows))).Draw(rt, "order") {
+			shuffled[i] = rows[j]
+		}
+		o := options("r1")
+		o.TokenLogps = rapid.Bool().Draw(rt, "token logps")
+		o.PartRows = int64(rapid.IntRange(1, 20).Draw(rt, "part rows"))
+		o.RowGroupRows = rapid.IntRange(1, 8).Draw(rt, "group rows")
+		o.RowGroupBytes = rapid.IntRange(1, 2000).Draw(rt, "group bytes")
+		st := local(t, filepath.Join(dir, fmt.Sprint(n)))
+		if err := cache.Begin(ctx, st, newRun("r1")); err != nil {
+			t.Fatal(err)
+		}
+		do(t, st, stage(t, st, o, shuffled, rapid.IntRange(10, 60).Draw(rt, "bundle")))
+		want := inOrder(rows)
+		if !o.TokenLogps {
+			for i := range want {
+				want[i].RefChosenTokenLogps, want[i].RefRejectedTokenLogps = nil, nil
 			}
-		})
+		}
+		if diff := cmp.Diff(want, read(t, st), cmpopts.EquateEmpty()); diff != "" {
+			rt.Errorf("want -, got +:\n%s", diff)
+		}
+		report, err := cache.Verify(ctx, st, cache.VerifyOptions{})
+		if err != nil || !report.OK() || report.ViewRows != int64(len(rows)) {
+			rt.Errorf("verify: %+v, %v", report, err)
+		}
+	})
+}
+
+func ramp(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
 	}
+	return out
 }

@@ -1,0 +1,12 @@
+package cache
+
+import "time"
+
+// SetClock sets the time that rolls a sink's parts.
+func (s *Sink) SetClock(clock func() time.Time) { s.clock = clock }
+
+// Decoded returns how many row groups the reader decoded.
+func (r *RowReader) Decoded() int { return r.decoded }
+
+// SetLimits sets the bytes of row groups and the number of files that the reader keeps.
+func (r *RowReader) SetLimits(bytes, files int64) { r.groups.limit, r.files.limit = bytes, files }

@@ -1,0 +1,371 @@
+package cache_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/schemas"
+	"github.com/steelyard-ml/steelyard/storage"
+)
+
+// edit changes the newest manifest and publishes it properly, under its digest.
+func edit(t *testing.T, st storage.Store, change func(m map[string]any)) {
+	t.Helper()
+	b, err := os.ReadFile(st.URL("manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(b, &m); err != nil {
+		t.Fatal(err)
+	}
+	change(m)
+	if b, err = json.MarshalIndent(m, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(b)
+	for _, name := range []string{"manifests/" + hex.EncodeToString(sum[:]) + ".json", "manifest.json"} {
+		if err := os.WriteFile(st.URL(name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(t *testing.T, st storage.Store)
+		is   error
+		says string
+	}{
+		{"no manifest", func(t *testing.T, st storage.Store) { os.Remove(st.URL("manifest.json")) }, cache.ErrNoCache, "let precompute finish"},
+		{"a manifest that was edited", func(t *testing.T, st storage.Store) {
+			b, _ := os.ReadFile(st.URL("manifest.json"))
+			os.WriteFile(st.URL("manifest.json"), bytes.Replace(b, []byte("tiny"), []byte("huge"), 1), 0o644)
+		}, cache.ErrDamaged, "is not what was written"},
+		{"a manifest that was cut", func(t *testing.T, st storage.Store) { os.Truncate(st.URL("manifest.json"), 100) }, cache.ErrDamaged, "is not what was written"},
+		{"a newer format", func(t *testing.T, st storage.Store) {
+			edit(t, st, func(m map[string]any) {
+				m["format_version"], m["min_reader_version"], m["parts"] = 9, 8, "of another type"
+			})
+		}, cache.ErrVersion, "use a newer steelyard"},
+		{"no version", func(t *testing.T, st storage.Store) {
+			edit(t, st, func(m map[string]any) { delete(m, "format_version") })
+		}, cache.ErrDamaged, "no format_version"},
+		{"no JSON of a manifest", func(t *testing.T, st storage.Store) { edit(t, st, func(m map[string]any) { m["parts"] = 1 }) }, cache.ErrDamaged, "is not the JSON it should be"},
+		{"a missing part", func(t *testing.T, st storage.Store) { os.Remove(st.URL("values/part-r1-000001.parquet")) }, cache.ErrDamaged, "part-r1-000001.parquet is missing"},
+		{"a cut part", func(t *testing.T, st storage.Store) { os.Truncate(st.URL("values/part-r1-000001.parquet"), 9) }, cache.ErrDamaged, "has 9 bytes"},
+		{"missing keys", func(t *testing.T, st storage.Store) { os.Remove(st.URL("keys/part-r1-000000.keys")) }, cache.ErrDamaged, "part-r1-000000.keys is missing"},
+		{"a cut view", func(t *testing.T, st storage.Store) { os.Truncate(st.URL("views/r1/part-000000.parquet"), 0) }, cache.ErrDamaged, "has 0 bytes"},
+		{"no description of the view", func(t *testing.T, st storage.Store) { os.Remove(st.URL("views/r1.json")) }, cache.ErrDamaged, "r1.json"},
+		{"another description of the view", func(t *testing.T, st storage.Store) { os.WriteFile(st.URL("views/r1.json"), []byte("{}"), 0o644) }, cache.ErrDamaged, "the manifest says"},
+		{"a part outside of the cache", func(t *testing.T, st storage.Store) {
+			edit(t, st, func(m map[string]any) { m["parts"].([]any)[0].(map[string]any)["path"] = "../x" })
+		}, cache.ErrDamaged, "is missing"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			st := build(t, t.TempDir(), pairs(8), 4)
+			c.do(t, st)
+			_, err := cache.Open(ctx, st)
+			wantError(t, "Open", err, c.is, c.says)
+		})
+	}
+}
+
+// Fields of a later version that any reader may do without are passed over.
+func TestOpenReadsLaterMinorVersions(t *testing.T) {
+	st := build(t, t.TempDir(), pairs(8), 4)
+	edit(t, st, func(m map[string]any) { m["format_version"], m["colour"] = 2, "blue" })
+	if got := read(t, st); len(got) != 8 {
+		t.Errorf("%d rows", len(got))
+	}
+}
+
+func TestOpenDigest(t *testing.T) {
+	st := build(t, t.TempDir(), pairs(8), 4)
+	old, err := cache.Open(ctx, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit(t, st, func(m map[string]any) { m["previous"] = old.Digest() })
+	now, err := cache.Open(ctx, st)
+	if err != nil || now.Digest() == old.Digest() || now.Manifest().Previous != old.Digest() {
+		t.Fatalf("newest %v, %v", now.Digest(), err)
+	}
+	again, err := cache.OpenDigest(ctx, st, old.Digest())
+	if err != nil || again.Digest() != old.Digest() || !cmp.Equal(again.Manifest(), old.Manifest()) {
+		t.Errorf("OpenDigest: %+v, %v", again, err)
+	}
+	_, err = cache.OpenDigest(ctx, st, strings.Repeat("0", 64))
+	wantError(t, "an unknown digest", err, cache.ErrNoCache, "no such snapshot")
+	_, err = cache.OpenDigest(ctx, st, "../../x")
+	wantError(t, "no digest", err, nil, "is not the digest")
+	os.WriteFile(st.URL("manifests/"+old.Digest()+".json"), []byte("{}"), 0o644)
+	_, err = cache.OpenDigest(ctx, st, old.Digest())
+	wantError(t, "an edited snapshot", err, cache.ErrDamaged, "has the SHA-256")
+}
+
+func TestViewInfo(t *testing.T) {
+	st := build(t, t.TempDir(), pairs(8), 4)
+	s, err := cache.Open(ctx, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"", "r1"} {
+		v, err := s.ViewInfo(name)
+		if err != nil || v.Name != "r1" || v.Tokens.Item(schemas.ItemMaxLength).Digest != "1024" {
+			t.Errorf("ViewInfo(%q) = %+v, %v", name, v, err)
+		}
+	}
+	_, err = s.ViewInfo("r2")
+	wantError(t, "ViewInfo", err, nil, `it has ["r1"]`)
+	_, err = s.Index(ctx, "r2", filepath.Join(t.TempDir(), "x"))
+	wantError(t, "Index", err, nil, `it has ["r1"]`)
+}
+
+// The index of one snapshot and view is opened again as it is; that of another, or one that was cut, is made anew.
+func TestIndexIsMadeOnce(t *testing.T) {
+	st := build(t, t.TempDir(), pairs(8), 4)
+	s, err := cache.Open(ctx, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "run", "index")
+	index := func(s *cache.Snapshot) {
+		t.Helper()
+		x, err := s.Index(ctx, "r1", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer x.Close()
+		if x.Len() != 8 || x.Source(0) != (schemas.Source{}) || x.Source(7) != (schemas.Source{File: 1, Pos: 30}) {
+			t.Errorf("%d rows from %v to %v", x.Len(), x.Source(0), x.Source(7))
+		}
+	}
+	stat := func() os.FileInfo {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info
+	}
+	index(s)
+	first := stat()
+	index(s)
+	if !os.SameFile(first, stat()) {
+		t.Error("the index was made twice")
+	}
+	for _, size := range []int64{0, 79, 80, 80 + 24*7, 80 + 24*8 - 1} {
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+		index(s)
+		if stat().Size() != 80+24*8 {
+			t.Errorf("cut to %d bytes it was used", size)
+		}
+	}
+	before := stat()
+	edit(t, st, func(m map[string]any) { m["previous"] = s.Digest() })
+	if s, err = cache.Open(ctx, st); err != nil {
+		t.Fatal(err)
+	}
+	index(s)
+	if os.SameFile(before, stat()) {
+		t.Error("the index of another snapshot was used")
+	}
+	if files, err := os.ReadDir(filepath.Dir(path)); err != nil || len(files) != 1 {
+		t.Errorf("beside the index lie %v, %v", files, err)
+	}
+}
+
+func TestIndexRefuses(t *testing.T) {
+	st := build(t, t.TempDir(), pairs(14), 7)
+	// Without the second part some rows have no value.
+	edit(t, st, func(m map[string]any) { m["parts"] = m["parts"].([]any)[:1] })
+	s, err := cache.Open(ctx, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	_, err = s.Index(ctx, "", filepath.Join(dir, "x"))
+	wantError(t, "missing value", err, cache.ErrMissingValue, "run precompute again over the same data")
+	missing := pairs(14)[8] // the first in the order of source: file 0, position 40; 7 is of file 1
+	wantError(t, "missing value", err, nil, fmt.Sprintf("pair %s of source 0:40", missing.ID))
+	if files, _ := os.ReadDir(dir); len(files) != 0 {
+		t.Errorf("a refused index left %v", files)
+	}
+
+	twice := pairs(4)
+	twice[3].Source = twice[1].Source
+	st = build(t, t.TempDir(), twice, 4)
+	if s, err = cache.Open(ctx, st); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Index(ctx, "", filepath.Join(dir, "x"))
+	wantError(t, "a source twice", err, cache.ErrDamaged, "two rows of the view have the source 1:0")
+}
+
+// A pair that two parts hold is read from either.
+func TestRowsOfPairsInTwoParts(t *testing.T) {
+	rows := append(pairs(5), pairs(5)...)
+	for i := range rows {
+		rows[i].Source.Pos = int64(i)
+	}
+	st := build(t, t.TempDir(), rows, 5)
+	s, err := cache.Open(ctx, st)
+	if err != nil || len(s.Manifest().Parts) != 2 || s.Manifest().Parts[1].Rows != 5 {
+		t.Fatalf("manifest %+v, %v", s.Manifest(), err)
+	}
+	want := inOrder(rows)
+	if diff := cmp.Diff(want, read(t, st)); diff != "" {
+		t.Errorf("want -, got +:\n%s", diff)
+	}
+	// Either will do.
+	for i := range 2 {
+		edit(t, st, func(m map[string]any) { m["parts"] = s.Manifest().Parts[i : i+1] })
+		if diff := cmp.Diff(want, read(t, st)); diff != "" {
+			t.Errorf("part %d alone: want -, got +:\n%s", i, diff)
+		}
+	}
+}
+
+// In its order a view has every row group decoded once, and even in random order if it fits; memory and open files are bounded where it
+// does not.
+func TestRowsDecodeGroupsOnce(t *testing.T) {
+	o := options("r1")
+	o.RowGroupRows, o.PartRows = 4, 8
+	st := local(t, t.TempDir())
+	if err := cache.Begin(ctx, st, newRun("r1")); err != nil {
+		t.Fatal(err)
+	}
+	var rows []schemas.CachedPair
+	for i := range 64 {
+		rows = append(rows, pair(uint64(i), 20, schemas.Source{Pos: int64(i)}))
+	}
+	do(t, st, stage(t, st, o, rows, 64))
+	s, err := cache.Open(ctx, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := s.Index(ctx, "", filepath.Join(t.TempDir(), "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	perm := cache.Permutation(1, x.Len())
+	for _, c := range []struct {
+		name         string
+		bytes, files int64
+		order        func(int) int
+		min, max     int
+	}{
+		{"in order, room for all", 1 << 30, 64, func(i int) int { return i }, 16, 16},
+		{"in order, room for one", 1, 1, func(i int) int { return i }, 16, 16},
+		{"random, room for all", 1 << 30, 64, perm.At, 16, 16},
+		{"random, room for one", 1, 1, perm.At, 32, 64},
+	} {
+		r := s.Rows(x)
+		r.SetLimits(c.bytes, c.files)
+		for i := range x.Len() {
+			at := c.order(i)
+			p, err := r.At(ctx, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.ID != rows[at].ID || p.Source != rows[at].Source {
+				t.Errorf("%s: row %d is pair %s of %v", c.name, at, p.ID, p.Source)
+			}
+		}
+		if r.Decoded() < c.min || r.Decoded() > c.max {
+			t.Errorf("%s: %d groups decoded, want %d to %d", c.name, r.Decoded(), c.min, c.max)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	r := s.Rows(x)
+	defer r.Close()
+	for _, i := range []int{-1, 64} {
+		_, err := r.At(ctx, i)
+		wantError(t, "At", err, nil, "of a view of 64")
+	}
+}
+
+// A part or an index that changes under a reader is refused, never read as other rows.
+func TestRowsRefuseWhatChanged(t *testing.T) {
+	st := build(t, t.TempDir(), pairs(8), 8)
+	s, err := cache.Open(ctx, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "x")
+	at := func(i int) error {
+		x, err := s.Index(ctx, "", path)
+		if err != nil {
+			return err
+		}
+		defer x.Close()
+		r := s.Rows(x)
+		defer r.Close()
+		_, err = r.At(ctx, i)
+		return err
+	}
+	if err := at(0); err != nil {
+		t.Fatal(err)
+	}
+	index, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		field int // of a record
+		value uint32
+		says  string
+	}{
+		{"another row", 16, 3, "remove the index file"},
+		{"no such row", 16, 99, "which is not there"},
+		{"no such part", 12, 1, "which is not there"},
+	} {
+		b := bytes.Clone(index)
+		binary.BigEndian.PutUint32(b[80+c.field:], c.value)
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, c.name, at(0), nil, c.says)
+	}
+	if err := os.WriteFile(path, index, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	file := st.URL(s.Manifest().Parts[0].Path)
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for i := 50; i < len(b); i += 50 {
+		bad := bytes.Clone(b)
+		bad[i] ^= 4
+		if err := os.WriteFile(file, bad, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := at(0); err != nil {
+			wantError(t, "a flipped bit", err, cache.ErrDamaged, "part-r1-000000.parquet")
+			seen++
+		}
+	}
+	if seen < len(b)/50/2 {
+		t.Errorf("%d flips of %d were seen", seen, len(b)/50)
+	}
+}
