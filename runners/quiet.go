@@ -10,10 +10,13 @@ import (
 // quiet drops Beam's own log lines. It comes after beam.Init, which has put a handler of its own behind slog; lines of others go on to
 // that.
 func quiet() {
-	slog.SetDefault(slog.New(withoutBeam{slog.Default().Handler()}))
+	slog.SetDefault(slog.New(WithoutBeam(slog.Default().Handler())))
 }
 
-// withoutBeam is a handler that drops what Beam's packages log: hundreds of lines a run, and a failure is returned as an error anyway.
+// WithoutBeam returns a handler that drops what Beam's packages log, hundreds of lines a run, and hands everything else to h. A failure is
+// returned as an error anyway. Init puts one behind slog; who replaces slog's default after that may want another.
+func WithoutBeam(h slog.Handler) slog.Handler { return withoutBeam{h} }
+
 type withoutBeam struct{ slog.Handler }
 
 func (h withoutBeam) Handle(ctx context.Context, r slog.Record) error {
