@@ -57,14 +57,17 @@ func checkFree(dir string) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("trainer: output_dir: %w", err)
 	}
+	model := ""
 	for _, e := range entries {
-		name := e.Name()
-		switch {
+		switch name := e.Name(); {
 		case name == recordName:
 			return fmt.Errorf("%w: output_dir %s holds a run: set resume to go on with it, or name another directory", ErrOutput, dir)
 		case name == "config.json", strings.HasSuffix(name, ".safetensors"), strings.HasPrefix(name, checkpointPrefix):
-			return fmt.Errorf("%w: output_dir %s holds a model (%s), which the run would write over: name another directory", ErrOutput, dir, name)
+			model = name
 		}
+	}
+	if model != "" {
+		return fmt.Errorf("%w: output_dir %s holds a model (%s), which the run would write over: name another directory", ErrOutput, dir, model)
 	}
 	return nil
 }

@@ -252,6 +252,9 @@ func (r *run) train(ctx context.Context, began Record, resumed bool) (Summary, e
 	defer r.journal.f.Close()
 	for k := done; k < r.plan.total; k++ {
 		m, err := r.timed(ctx, k)
+		if errors.Is(err, ErrIdentity) { // the run never began: its directory stays free
+			err = errors.Join(err, os.Remove(filepath.Join(r.o.OutputDir, recordName)))
+		}
 		if err != nil {
 			return Summary{}, err
 		}
