@@ -42,6 +42,9 @@ func (r *Run) eval(e expr) py.Value {
 		v := r.eval(e.x)
 		a := r.args(&e.args)
 		r.line = e.line
+		if r.env.Tests[e.name] == nil {
+			py.Throw("TemplateRuntimeError", "No test named '%s' found.", e.name)
+		}
 		return r.Test(e.name, v, a)
 	case *binary:
 		x, y := r.eval(e.x), r.eval(e.y)
@@ -198,6 +201,9 @@ func (r *Run) filter(e *filter, text string) py.Value {
 	}
 	a := r.args(&e.args)
 	r.line = e.line
+	if r.env.Filters[e.name] == nil {
+		py.Throw("TemplateRuntimeError", "No filter named '%s' found.", e.name)
+	}
 	return r.Filter(e.name, v, a)
 }
 

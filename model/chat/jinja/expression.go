@@ -8,19 +8,16 @@ import (
 
 // A tupleMode says how an expression is parsed that may be several, with commas between them.
 type tupleMode struct {
-	simple    bool   // names and literals only: a target
-	noCond    bool   // no "a if b else c"
-	end       string // a name that ends it, besides the end of the tag
-	namespace bool   // ns.attr is a target
-	parens    bool   // inside parentheses, where nothing is an empty tuple
+	simple    bool // names and literals only: a target
+	noCond    bool // no "a if b else c"
+	namespace bool // ns.attr is a target
+	parens    bool // inside parentheses, where nothing is an empty tuple
 }
 
 var (
 	withCond      = tupleMode{}
 	withoutCond   = tupleMode{noCond: true}
-	endRecursive  = tupleMode{noCond: true, end: "recursive"}
 	plainTarget   = tupleMode{}
-	endIn         = tupleMode{end: "in"}
 	withNamespace = tupleMode{namespace: true}
 	inParens      = tupleMode{parens: true}
 )
@@ -33,7 +30,7 @@ func (p *parser) tuple(mode tupleMode) expr {
 		if len(items) > 0 {
 			p.expect(",")
 		}
-		if p.is(tokVarEnd) || p.is(tokBlockEnd) || p.is(")") || mode.end != "" && p.isName(mode.end) {
+		if p.is(tokVarEnd) || p.is(tokBlockEnd) || p.is(")") {
 			break
 		}
 		if mode.simple {

@@ -109,11 +109,8 @@ func length(r *Run, v py.Value, a py.Args) py.Value {
 
 func abs(r *Run, v py.Value, a py.Args) py.Value {
 	a.Bind("abs")
-	switch v := v.(type) {
-	case *py.Undefined:
-		v.Fail()
-	case float64:
-		return math.Abs(v)
+	if f, ok := v.(float64); ok {
+		return math.Abs(f)
 	}
 	if !py.IsNumber(v) {
 		py.Throw("TypeError", "bad operand type for abs(): '%s'", py.TypeName(v))
@@ -369,7 +366,7 @@ func xmlAttr(r *Run, v py.Value, a py.Args) py.Value {
 	space := a.Bind("xmlattr", "autospace?")[0]
 	d, ok := v.(*py.Dict)
 	if !ok {
-		py.Throw("TypeError", "'%s' object has no items", py.TypeName(v))
+		py.Throw("AttributeError", "'%s' object has no attribute 'items'", py.TypeName(v))
 	}
 	text := ""
 	for i := range d.Len() {

@@ -183,11 +183,11 @@ func (p *parser) print() []stmt {
 func (p *parser) forStmt(line int) stmt {
 	p.next()
 	f := &forStmt{line: line}
-	f.target = p.target(endIn)
+	f.target = p.target(plainTarget)
 	if !p.skipName("in") {
 		p.fail("expected 'in', got %s", p.cur().describe())
 	}
-	f.iter = p.tuple(endRecursive)
+	f.iter = p.tuple(withoutCond)
 	if p.skipName("if") {
 		f.test = p.expression(withCond)
 	}

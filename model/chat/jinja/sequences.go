@@ -100,7 +100,7 @@ func dictSort(r *Run, v py.Value, a py.Args) py.Value {
 	}
 	d, ok := v.(*py.Dict)
 	if !ok {
-		py.Throw("TypeError", "'%s' object has no items", py.TypeName(v))
+		py.Throw("AttributeError", "'%s' object has no attribute 'items'", py.TypeName(v))
 	}
 	key := r.getter(int64(rank), nil, !r.VM.Truth(p[0]))
 	return r.sortBy(r.VM.Items(d.Items()), key, r.VM.Truth(p[2]))
@@ -261,6 +261,11 @@ func mapped(r *Run, v py.Value, a py.Args) py.Value {
 	var apply func(py.Value) py.Value
 	prepare := func() func(py.Value) py.Value {
 		if len(a.Pos) == 0 && slices.ContainsFunc(a.Kw, func(kw py.Kwarg) bool { return kw.Name == "attribute" }) {
+			for _, kw := range a.Kw {
+				if kw.Name != "attribute" && kw.Name != "default" {
+					py.Throw("FilterArgumentError", "Unexpected keyword argument %s", r.VM.Repr(kw.Name))
+				}
+			}
 			p := a.Bind("map", "attribute", "default?")
 			if p[1] == py.None {
 				p[1] = nil

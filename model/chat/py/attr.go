@@ -24,13 +24,14 @@ var (
 // Attr is getattr(v, name). What begins with two underscores counts as there, and as unsafe.
 func (vm *VM) Attr(v Value, name string) (Value, Access) {
 	vm.Step(1)
+	if u, ok := v.(*Undefined); ok {
+		u.Fail()
+	}
 	if strings.HasPrefix(name, "__") && strings.HasSuffix(name, "__") {
 		return nil, Unsafe
 	}
 	var found Value
 	switch v := v.(type) {
-	case *Undefined:
-		v.Fail()
 	case string:
 		if m := findStrMethod(name); m != nil {
 			found = bound(name, func(vm *VM, a Args) Value { return m(vm, v, a) })
