@@ -17,15 +17,31 @@ type component struct {
 // absent reports whether there is no such component.
 func (c component) absent() bool { return len(c.raw) == 0 || string(c.raw) == "null" }
 
-// kind returns the component's type.
+// kind returns the component's type, reading no further than it must: a model is most of the file.
 func (c component) kind() (string, error) {
-	var head struct {
-		Type string `json:"type"`
+	d := json.NewDecoder(bytes.NewReader(c.raw))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return "", fmt.Errorf("%s: not an object", c.path)
 	}
-	if err := json.Unmarshal(c.raw, &head); err != nil {
-		return "", fmt.Errorf("%s: %w", c.path, err)
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", c.path, err)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return "", fmt.Errorf("%s: %w", c.path, err)
+		}
+		if key != "type" {
+			continue
+		}
+		var kind string
+		if err := json.Unmarshal(value, &kind); err != nil {
+			return "", fmt.Errorf("%s.type: %w", c.path, err)
+		}
+		return kind, nil
 	}
-	return head.Type, nil
+	return "", nil
 }
 
 // fields decodes the component; a field that into lacks is an error, because it could change the ids.

@@ -3,20 +3,20 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // A config is what counts of tokenizer_config.json.
 type config struct {
-	named   map[string]string // bos_token and so on, and those that extra_special_tokens names
-	special []addedToken      // the named tokens, then additional_special_tokens and extra_special_tokens
+	named   map[string]string // bos_token and so on, others that end in _token, and those that extra_special_tokens names
+	special []addedToken      // the named tokens, then the list of extra_special_tokens or additional_special_tokens
 	decoder []addedToken      // added_tokens_decoder, by id
-	addBOS  *bool
-	addEOS  *bool
 }
 
-// namedTokens are transformers' names, in the order in which it adds the tokens.
+// namedTokens are transformers' own names, in the order in which it adds the tokens.
 var namedTokens = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 
 // configOf reads tokenizer_config.json and special_tokens_map.json, either of which may be empty.
@@ -31,15 +31,18 @@ func configOf(configJSON, specialJSON []byte) (*config, error) {
 		return nil, err
 	}
 	if _, current := fields["added_tokens_decoder"]; !current {
-		for name, value := range older {
-			if !given(fields[name]) {
-				fields[name] = value
-			}
-		}
+		maps.Copy(fields, older)
 	}
 	for _, name := range namedTokens {
 		if err := c.name(name, fields[name]); err != nil {
 			return nil, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if value := fields[name]; strings.HasSuffix(name, "_token") && value[0] == '"' && !slices.Contains(namedTokens, name) {
+			if err := c.name(name, value); err != nil {
+				return nil, err
+			}
 		}
 	}
 	extra := fields["extra_special_tokens"]
@@ -53,11 +56,9 @@ func configOf(configJSON, specialJSON []byte) (*config, error) {
 		return nil, err
 	}
 	var split bool
-	for name, into := range map[string]any{"add_bos_token": &c.addBOS, "add_eos_token": &c.addEOS, "split_special_tokens": &split} {
-		if value, ok := fields[name]; ok {
-			if err := json.Unmarshal(value, into); err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", configFile, name, err)
-			}
+	if value := fields["split_special_tokens"]; given(value) {
+		if err := json.Unmarshal(value, &split); err != nil {
+			return nil, fmt.Errorf("%s: split_special_tokens: %w", configFile, err)
 		}
 	}
 	if split {
@@ -118,7 +119,7 @@ func (c *config) extra(value json.RawMessage) error {
 		if err != nil {
 			return err
 		}
-		for _, name := range sortedKeys(names) {
+		for _, name := range slices.Sorted(maps.Keys(names)) {
 			if err := c.name(name, names[name]); err != nil {
 				return err
 			}
@@ -137,15 +138,6 @@ func (c *config) extra(value json.RawMessage) error {
 		c.special = append(c.special, token)
 	}
 	return nil
-}
-
-func sortedKeys(m map[string]json.RawMessage) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // decode reads added_tokens_decoder, whose keys are ids.
@@ -178,27 +170,11 @@ func (c *config) apply(t *Tokenizer) error {
 		}
 	}
 	for _, token := range c.special {
-		if _, there := t.added.ids[token.Content]; !there {
-			t.added.add(token, t.ids)
+		if id, there := t.added.ids[token.Content]; there {
+			token = t.added.tokens[id] // keeps its properties, but is special
+			token.Special = true
 		}
+		t.added.add(token, t.ids)
 	}
-	if c.addBOS == nil && c.addEOS == nil {
-		return nil
-	}
-	var bos, eos template
-	for _, end := range [...]struct {
-		add  *bool
-		name string
-		part *template
-	}{{c.addBOS, "bos_token", &bos}, {c.addEOS, "eos_token", &eos}} {
-		if end.add == nil || !*end.add {
-			continue
-		}
-		// transformers, too, adds nothing for a token that is not set.
-		if _, id, ok := t.special(end.name); ok {
-			*end.part = template{{ids: []int32{id}}}
-		}
-	}
-	t.postProcessor = slices.Concat(bos, template{{text: true}}, eos)
 	return nil
 }

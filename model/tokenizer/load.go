@@ -21,7 +21,7 @@ const (
 var ErrNoTokenizer = errors.New("no tokenizer.json")
 
 // Load reads the tokenizer of a model directory. tokenizer_config.json may be missing. special_tokens_map.json counts, as in
-// transformers, only where the config has no added_tokens_decoder, and then for what the config leaves out.
+// transformers, only where the config has no added_tokens_decoder, and then before the config.
 func Load(dir string) (*Tokenizer, error) {
 	file, err := os.ReadFile(filepath.Join(dir, tokenizerFile))
 	if errors.Is(err, fs.ErrNotExist) {
