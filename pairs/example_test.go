@@ -39,7 +39,7 @@ func Example() {
 	}
 	for _, item := range items {
 		err := pairs.Read(ctx, item, o, func(p schemas.Pair) error {
-			fmt.Printf("%d: %s | %s | %s %s\n", p.Source.Pos, p.Prompt, p.Chosen, p.Rejected, p.Meta)
+			fmt.Printf("%d: %s | %s | %s\n", p.Source.Pos, p.Prompt, p.Chosen, p.Rejected)
 			return nil
 		}, func(q schemas.Quarantined) error {
 			fmt.Printf("%d: %s\n", q.Source.Pos, q.Code)
@@ -50,7 +50,7 @@ func Example() {
 		}
 	}
 	// Output:
-	// 0: The sky is |  blue. |  green. {"id":7}
+	// 0: The sky is |  blue. |  green.
 	// 70: [{"role":"user","content":"Hi"}] | [{"role":"assistant","content":"Hello!"}] | [{"role":"assistant","content":"What?"}]
-	// 236: unknown_layout
+	// 237: unknown_layout
 }
