@@ -15,6 +15,9 @@ type Config struct {
 	Family       string `json:"-"` // config.json model_type. Example: "llama"
 	MaxPositions int    `json:"-"` // max_position_embeddings; longer sequences are refused
 	Names        Names  `json:"-"` // the tensors' names in a checkpoint
+	// Padding is pad_token_id, or nil. Looking this token up gives the embedding no gradient, as torch.nn.Embedding's padding_idx has it,
+	// also where a chat template ends turns with it; a tied head's gradient reaches its row all the same.
+	Padding *int `json:"-"`
 
 	Vocab        int // V, vocab_size
 	Hidden       int // C, hidden_size

@@ -115,6 +115,29 @@ func TestHarmlessKeys(t *testing.T) {
 	}
 }
 
+// torch.nn.Embedding counts a negative padding_idx from the end; without one no row is left out.
+func TestPadding(t *testing.T) {
+	base, err := model.ParseConfig([]byte(small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if base.Padding != nil {
+		t.Errorf("padding %d without pad_token_id", *base.Padding)
+	}
+	for text, want := range map[string]int{"0": 0, "3": 3, "-1": base.Vocab - 1} {
+		c, err := model.ParseConfig(with(t, "pad_token_id", text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Padding == nil || *c.Padding != want {
+			t.Errorf("pad_token_id %s: padding %v, want %d", text, c.Padding, want)
+		}
+	}
+	if c, err := model.ParseConfig(with(t, "pad_token_id", "null")); err != nil || c.Padding != nil {
+		t.Errorf("pad_token_id null: %v, %v", c, err)
+	}
+}
+
 // transformers decays neither biases nor norm weights.
 func TestDecay(t *testing.T) {
 	c, err := model.ParseConfig(with(t, "attention_bias", "true"))

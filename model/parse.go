@@ -31,6 +31,7 @@ func ParseConfig(text []byte) (*Config, error) {
 		return nil, fmt.Errorf("config.json: model_type %q: %w (supported: %s)", family, ErrUnsupported, strings.Join(familyNames(), ", "))
 	}
 	c, err := read(f)
+	pad := get(f, "pad_token_id", (*int)(nil))
 	if err = errors.Join(f.err, err); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
@@ -39,6 +40,10 @@ func ParseConfig(text []byte) (*Config, error) {
 			strings.Join(left, ", "), ErrUnsupported, family)
 	}
 	c.Family = family
+	if pad != nil && *pad < 0 { // torch counts from the end
+		*pad += c.Vocab
+	}
+	c.Padding = pad
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
@@ -95,7 +100,7 @@ type fields struct {
 // harmless keys describe a checkpoint or its use in generation; no log-probability depends on them.
 var harmless = []string{
 	"architectures", "model_type", "dtype", "torch_dtype", "transformers_version", "use_cache",
-	"bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "sep_token_id", "decoder_start_token_id",
+	"bos_token_id", "eos_token_id", "unk_token_id", "sep_token_id", "decoder_start_token_id",
 	"initializer_range", "attention_dropout", "pretraining_tp", "is_llama_config", "transformers.js_config",
 	"_name_or_path", "_model_name_or_path", "id2label", "label2id", "problem_type", "task_specific_params", "return_dict",
 	"output_attentions", "output_hidden_states", "chunk_size_feed_forward", "_attn_implementation", "_attn_implementation_autoset",

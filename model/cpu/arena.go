@@ -66,6 +66,7 @@ type gradients struct {
 	ff    []float32 // (T, F)
 	scale []float32 // (T) r of a norm's rows
 	head  []float32 // (tokens of a head tile, C)
+	tile  []float32 // (tokens of a head tile, C) what one tile adds to head
 	tasks []keyTask // of attention
 }
 
@@ -111,7 +112,7 @@ func (e *Engine) newRun(p *plan, why purpose) *run {
 				x: take(t * c.Hidden), norm: take(t * c.Hidden),
 				qkv: take(t * wide), attn: take(t * c.Heads * c.HeadDim), delta: take(t * c.Heads),
 				gate: take(t * c.Intermediate), up: take(t * c.Intermediate), ff: take(t * c.Intermediate),
-				scale: take(max(t, headRows)), head: take(headRows * c.Hidden),
+				scale: take(max(t, headRows)), head: take(headRows * c.Hidden), tile: take(headRows * c.Hidden),
 				tasks: e.attn.keyTasks(p),
 			}
 		}

@@ -15,18 +15,18 @@ import (
 
 // A golden is what transformers computed in float64 for a small random checkpoint (testdata/goldens/README.md).
 type golden struct {
-	Beta  float64
-	Loss  float64
-	Pairs []struct {
-		Prompt        []int32   `json:"prompt_ids"`
-		Chosen        []int32   `json:"chosen_ids"`
-		Rejected      []int32   `json:"rejected_ids"`
-		ChosenLogps   []float64 `json:"chosen_logps"`
-		RejectedLogps []float64 `json:"rejected_logps"`
-		RefChosen     float64   `json:"ref_chosen_logp"`
-		RefRejected   float64   `json:"ref_rejected_logp"`
-		Loss          float64
-	}
+	Beta, Loss float64
+	Pairs      []goldenPair
+}
+
+type goldenPair struct {
+	Prompt        []int32   `json:"prompt_ids"`
+	Chosen        []int32   `json:"chosen_ids"`
+	Rejected      []int32   `json:"rejected_ids"`
+	ChosenLogps   []float64 `json:"chosen_logps"`
+	RejectedLogps []float64 `json:"rejected_logps"`
+	RefChosen     float64   `json:"ref_chosen_logp"`
+	RefRejected   float64   `json:"ref_rejected_logp"`
 }
 
 var goldenModels = []struct{ name, model, config string }{

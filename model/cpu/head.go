@@ -172,8 +172,10 @@ func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) e
 			e.each(n, func(i int) {
 				dLogits(r.logits[i*size:][:size], v, r.target[from+i], r.lse[from+i], dLogp[from+i])
 			})
+			// A tile's sum is added whole: in one chain over the vocabulary, small probabilities would be lost beside the target's one.
 			dx := simd.Matrix(r.logits, n, size)
-			simd.Gemm(e.pool, dHead, c, dx, e.w.head.w.Block(v, size, 0, c), true)
+			simd.Gemm(e.pool, d.tile, c, dx, e.w.head.w.Block(v, size, 0, c), false)
+			e.chunks(n*c, func(from, to int) { simd.Add(dHead[from:to], d.tile[from:to]) })
 			if e.w.head.dw != nil {
 				simd.Gemm(e.pool, e.w.head.dw[v*c:], c, dx.T(), simd.Matrix(r.headNorm, n, c), true)
 			}

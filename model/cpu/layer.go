@@ -79,14 +79,17 @@ func (e *Engine) lookup(r *run) {
 	e.each(len(r.tokens), func(i int) { e.w.embed.w.Row(r.x[0][i*c:][:c], int(r.tokens[i])) })
 }
 
-// lookupBackward adds every token's gradient to its row of the embedding's, in the tokens' order.
+// lookupBackward adds every token's gradient but padding's to its row of the embedding's, in the tokens' order.
 func (e *Engine) lookupBackward(r *run) {
 	if e.w.embed.dw == nil {
 		return
 	}
-	c := e.cfg.Hidden
+	c, padding := e.cfg.Hidden, e.cfg.Padding
 	e.columns(c, func(from, to int) {
 		for i, id := range r.tokens {
+			if padding != nil && int(id) == *padding {
+				continue
+			}
 			simd.Add(e.w.embed.dw[int(id)*c+from:int(id)*c+to], r.grads.x[i*c+from:i*c+to])
 		}
 	})

@@ -31,7 +31,7 @@ var smalls = []small{
 		cfg: model.Config{Vocab: 41, Hidden: 24, Layers: 2, Heads: 6, KVHeads: 2, HeadDim: 10, Intermediate: 33, Tied: true, AttentionBias: true,
 			Rope: model.Rope{Type: "linear", Factor: 2.5}}},
 	{name: "one key head, odd width, all biases", keys: 5, queries: 8, headRows: 16, headVocab: 16,
-		cfg: model.Config{Vocab: 53, Hidden: 23, Layers: 3, Heads: 5, KVHeads: 1, HeadDim: 8, Intermediate: 31, AttentionBias: true, MLPBias: true}},
+		cfg: model.Config{Vocab: 53, Hidden: 23, Layers: 2, Heads: 5, KVHeads: 1, HeadDim: 8, Intermediate: 31, AttentionBias: true, MLPBias: true}},
 	{name: "one layer, one head, blocks of one", keys: 1, queries: 1, headRows: 1, headVocab: 1,
 		cfg: model.Config{Vocab: 7, Hidden: 5, Layers: 1, Heads: 1, KVHeads: 1, HeadDim: 2, Intermediate: 3}},
 }
