@@ -9,7 +9,8 @@ import (
 // What a failure looks like by the time a runner returns it: text with a dump of the plan and, for a panic, of the stack.
 var (
 	failedDoFn = regexp.MustCompile(`DoFn\[UID:[^\]]*\] failed:\n`)
-	panicked   = regexp.MustCompile(`panic: (?s:(.*?)) goroutine \d+ \[running\]:\n`)
+	panicked   = regexp.MustCompile(`(?m)^panic: `)
+	stackBegin = regexp.MustCompile(` goroutine \d+ \[running\]:\n`)
 	// A frame of a stack: the function's line, then the file's.
 	frame = regexp.MustCompile(`(?m)^(\S.*)\(.*\)\n\t(\S+:\d+)`)
 )
@@ -18,8 +19,11 @@ var (
 // on as text, so there is nothing to unwrap.
 func rootCause(err error) error {
 	text := err.Error()
-	if at := panicked.FindStringSubmatchIndex(text); at != nil {
-		return errors.New("panic: " + text[at[2]:at[3]] + place(text[at[1]:]))
+	if stack := stackBegin.FindStringIndex(text); stack != nil {
+		// The panic's value stands before the stack; before that, it and the plan stand once more.
+		if at := panicked.FindAllStringIndex(text[:stack[0]], -1); at != nil {
+			return errors.New(text[at[len(at)-1][0]:stack[0]] + place(text[stack[1]:]))
+		}
 	}
 	if at := failedDoFn.FindAllStringIndex(text, -1); at != nil {
 		return errors.New(strings.TrimSpace(text[at[len(at)-1][1]:]))

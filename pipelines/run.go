@@ -1,0 +1,177 @@
+package pipelines
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/apache/beam/sdks/v2/go/pkg/beam"
+
+	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/pairs"
+	"github.com/steelyard-ml/steelyard/schemas"
+	"github.com/steelyard-ml/steelyard/storage"
+	"github.com/steelyard-ml/steelyard/transforms/readpairs"
+	"github.com/steelyard-ml/steelyard/transforms/reflogp"
+	"github.com/steelyard-ml/steelyard/transforms/tokenize"
+	"github.com/steelyard-ml/steelyard/transforms/writecache"
+)
+
+// ErrRunFailed is returned when the pipeline ran to its end and the run is recorded as failed all the same: more rows were malformed than
+// allowed. Mend the rows that quarantine shows, or allow a larger share.
+var ErrRunFailed = errors.New("the run failed")
+
+// A Summary is what a run did.
+type Summary struct {
+	Run      schemas.Run      // as recorded, with its counts
+	Elapsed  time.Duration    // of the whole run
+	Counters map[string]int64 // of the runner, by "namespace/name"
+}
+
+// RunPrecompute makes the data set of the options ready in a new cache: it looks at the inputs and the model, claims the directory, runs
+// the pipeline and reads the record that the commit left.
+//
+// The Summary is as complete as the run got, also beside an error. An interrupted or broken run is recorded as failed.
+func RunPrecompute(ctx context.Context, o Options) (Summary, error) {
+	start := time.Now()
+	if err := o.Validate(); err != nil {
+		return Summary{}, fmt.Errorf("precompute: %w", err)
+	}
+	o = o.withDefaults()
+	g, err := plan(ctx, o)
+	if err != nil {
+		return Summary{}, fmt.Errorf("precompute: %w", err)
+	}
+	st, err := storage.OpenURL(ctx, o.Cache)
+	if err != nil {
+		return Summary{}, fmt.Errorf("precompute: %w", err)
+	}
+	unlock, err := storage.LockLocal(st.URL(""), cache.LockName)
+	if err != nil {
+		return Summary{}, fmt.Errorf("precompute: %w", err)
+	}
+	defer unlock()
+	run := g.Commit.Run
+	if err := cache.Begin(ctx, st, run); err != nil {
+		return Summary{}, fmt.Errorf("precompute: %w", err)
+	}
+
+	counters, err := execute(ctx, o, g)
+	out := Summary{Run: run, Elapsed: time.Since(start), Counters: counters}
+	// The record is written and read also where ctx has ended.
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	if err != nil {
+		err = errors.Join(fmt.Errorf("precompute: run %s: %w", run.ID, err), cache.Fail(after, st, run, err))
+	}
+	record, rerr := recorded(after, st, run.ID)
+	if rerr != nil {
+		return out, errors.Join(err, fmt.Errorf("precompute: %w", rerr))
+	}
+	out.Run = record
+	switch {
+	case err != nil:
+		return out, err
+	case record.State == schemas.RunFailed:
+		return out, fmt.Errorf("precompute: %w: %s", ErrRunFailed, record.Why)
+	case record.State != schemas.RunDone:
+		return out, fmt.Errorf("precompute: the runner says that it is done, and the record of run %s says %q: nothing was committed", run.ID, record.State)
+	}
+	return out, nil
+}
+
+// plan looks at everything a run is made of and returns its graph. Faults of inputs, model and tokenizer are found here.
+func plan(ctx context.Context, o Options) (Graph, error) {
+	inputs, err := pairs.Inputs(ctx, o.Inputs)
+	if err != nil {
+		return Graph{}, err
+	}
+	items, err := pairs.Plan(ctx, inputs, o.Pairs)
+	if err != nil {
+		return Graph{}, err
+	}
+	ref, err := reflogp.Open(ctx, o.Model)
+	if err != nil {
+		return Graph{}, err
+	}
+	tok := o.tokenize()
+	tok.Vocab, tok.Positions = ref.Vocab, ref.Positions
+	if _, err := tokenize.Open(ctx, tok); err != nil {
+		return Graph{}, err
+	}
+	described, err := tokenize.Describe(tok)
+	if err != nil {
+		return Graph{}, err
+	}
+
+	g := Graph{
+		Items:    items,
+		Read:     readpairs.Options{Pairs: o.Pairs, Run: o.ID},
+		Tokenize: tok,
+		Score: reflogp.Options{
+			Model: o.Model, Fingerprint: ref.Fingerprint, Threads: o.Threads, BatchTokens: o.BatchTokens, Run: o.ID,
+		},
+		Write: writecache.Options{URL: o.Cache, Sink: cache.Options{
+			Run: o.ID, Fingerprint: ref.Fingerprint, TokenLogps: o.TokenLogps, RollEvery: o.RollEvery,
+		}},
+		Commit: writecache.CommitOptions{
+			URL: o.Cache, MaxQuarantine: o.MaxQuarantine,
+			Run: schemas.Run{
+				ID: o.ID, Owner: owner(), Program: o.Program, Runner: o.Runner, Started: o.Started,
+				Options: o.Record, Fingerprint: ref.Fingerprint,
+			},
+			View: schemas.View{Tokens: described, Options: o.Record},
+		},
+	}
+	for _, in := range inputs {
+		g.Write.Paths = append(g.Write.Paths, in.Path)
+		g.Commit.View.Inputs = append(g.Commit.View.Inputs, schemas.ViewInput{Path: in.Path, Bytes: in.Bytes})
+	}
+	return g, nil
+}
+
+// execute builds and runs the pipeline, and tells of its progress.
+func execute(ctx context.Context, o Options, g Graph) (map[string]int64, error) {
+	p, s := beam.NewPipelineWithRoot()
+	Precompute(s, g)
+	stop := report(ctx, o, g.Items)
+	defer stop()
+	return o.Execute(ctx, p)
+}
+
+// recorded returns the record of a run.
+func recorded(ctx context.Context, st storage.Store, id string) (schemas.Run, error) {
+	status, err := cache.Status(ctx, st)
+	if err != nil {
+		return schemas.Run{}, err
+	}
+	for _, r := range status.Runs {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	return schemas.Run{}, fmt.Errorf("the record of run %s is gone from %s", id, st.URL("runs"))
+}
+
+// NewRunID returns a name for a run that starts now: names sort by time. Example: "20261123T180351Z-3f9a".
+func NewRunID(now time.Time) string {
+	return now.UTC().Format("20060102T150405Z") + "-" + strings.ToLower(rand.Text()[:4])
+}
+
+// owner is this process.
+func owner() schemas.Owner {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	out := schemas.Owner{Host: host, PID: os.Getpid()}
+	if u, err := user.Current(); err == nil {
+		out.User = u.Username
+	}
+	return out
+}
