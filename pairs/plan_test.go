@@ -116,10 +116,10 @@ func TestPlan(t *testing.T) {
 		rows++
 	}
 	big, packed, empty := write(t, "big.jsonl", text.String()), write(t, "x.jsonl.gz", gzipOf(line("A"))), write(t, "empty.jsonl", "")
-	array := write(t, "x.json", arrayOf(text.String()))
+	array := write(t, "x.json", "["+line("B")+"]")
 	items, got := planned(t, []string{empty, big, packed, array}, Options{})
-	if got.Err != nil || len(got.Pairs) != 2*rows+1 || len(got.Bad) != 0 {
-		t.Fatalf("got %d pairs, %d refused, %v; want %d", len(got.Pairs), len(got.Bad), got.Err, 2*rows+1)
+	if got.Err != nil || len(got.Pairs) != rows+2 || len(got.Bad) != 0 {
+		t.Fatalf("got %d pairs, %d refused, %v; want %d", len(got.Pairs), len(got.Bad), got.Err, rows+2)
 	}
 	n := int64(text.Len())
 	want := []schemas.WorkItem{

@@ -241,9 +241,9 @@ func TestCompressed(t *testing.T) {
 	}
 }
 
-// TestLargeRowIsNotHeld reads a row of 64 MiB between two others with a limit of 1 MiB and looks at what was allocated.
+// TestLargeRowIsNotHeld reads a row of 16 MiB between two others with a limit of 256 KiB and looks at what was allocated.
 func TestLargeRowIsNotHeld(t *testing.T) {
-	const size = 64 << 20
+	const size = 16 << 20
 	for _, kind := range []struct{ name, open, sep, close string }{{"x.jsonl", "", "\n", ""}, {"x.json", "[", ",", "]"}} {
 		t.Run(kind.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), kind.name)
@@ -252,7 +252,7 @@ func TestLargeRowIsNotHeld(t *testing.T) {
 				t.Fatal(err)
 			}
 			fmt.Fprint(f, kind.open, line("A"), kind.sep, `{"prompt":"`)
-			chunk := strings.Repeat("xyzé", 1<<18)
+			chunk := strings.Repeat("xyzé", 1<<14)
 			for n := 0; n < size; n += len(chunk) {
 				fmt.Fprint(f, chunk)
 			}
@@ -262,7 +262,7 @@ func TestLargeRowIsNotHeld(t *testing.T) {
 			}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			got := readFile(path, Options{MaxRowBytes: 1 << 20})
+			got := readFile(path, Options{MaxRowBytes: 256 << 10})
 			runtime.ReadMemStats(&after)
 			allocated := after.TotalAlloc - before.TotalAlloc
 			if got.Err != nil || len(got.Pairs) != 2 || len(got.Bad) != 1 || got.Bad[0].Code != schemas.CodeRowTooLarge {
@@ -271,7 +271,7 @@ func TestLargeRowIsNotHeld(t *testing.T) {
 			if raw := got.Bad[0].Raw; len(raw) > schemas.RawLimit || len(raw) < schemas.RawLimit-3 || strings.Contains(raw, "\uFFFD") {
 				t.Errorf("raw has %d bytes and must end with a character at most %d", len(raw), schemas.RawLimit)
 			}
-			if allocated > 8<<20 {
+			if allocated > 4<<20 {
 				t.Errorf("reading allocated %d bytes, more than the limit of a row explains", allocated)
 			}
 		})
