@@ -143,3 +143,10 @@ func TestUnreadableFiles(t *testing.T) {
 		t.Error("an absent file is no error")
 	}
 }
+
+func TestRecord(t *testing.T) {
+	got := config.Record(&options{shared: shared{"m"}, Steps: 3, Roll: time.Minute})
+	if got["model"] != "m" || got["max_steps"] != 3 || got["roll_every"] != "1m0s" || len(got) != 10 {
+		t.Errorf("got %v", got)
+	}
+}

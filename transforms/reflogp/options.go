@@ -16,7 +16,7 @@ type Options struct {
 	// Threads is how many threads a worker's engine uses; 0 is as many as the machine has.
 	Threads int `json:"threads,omitempty"`
 	// BatchTokens bounds the tokens of a batch, a shared prompt counted once. A pair that is longer makes a batch of its own.
-	// Default: 4096. It changes speed and memory, never a value.
+	// Default: DefaultBatchTokens. It changes speed and memory, never a value.
 	BatchTokens int `json:"batch_tokens,omitempty"`
 	// WindowRows and WindowBytes bound what a bundle gathers before it scores. Defaults: 4096 rows, 64 MiB.
 	WindowRows  int   `json:"window_rows,omitempty"`
@@ -25,9 +25,12 @@ type Options struct {
 	Run string `json:"run,omitempty"`
 }
 
+// DefaultBatchTokens is how many tokens go through the model at a time.
+const DefaultBatchTokens = 4096
+
 func (o Options) withDefaults() Options {
 	if o.BatchTokens == 0 {
-		o.BatchTokens = 4096
+		o.BatchTokens = DefaultBatchTokens
 	}
 	if o.WindowRows == 0 {
 		o.WindowRows = 4096

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/apache/beam/sdks/v2/go/pkg/beam"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/steelyard-ml/steelyard"
+	"github.com/steelyard-ml/steelyard/internal/config"
+	"github.com/steelyard-ml/steelyard/pipelines"
+	"github.com/steelyard-ml/steelyard/runners"
+)
+
+// precomputeOptions are the options of precompute.
+type precomputeOptions struct {
+	dataOptions
+
+	Cache         string        `yaml:"cache" usage:"directory of the cache to make"`
+	Runner        string        `yaml:"runner" usage:"what runs the pipeline: direct or prism"`
+	TokenLogps    bool          `yaml:"token_logps" usage:"keep the value of every completion token beside the sums"`
+	MaxQuarantine float64       `yaml:"max_quarantine" usage:"share of malformed rows above which the run fails"`
+	BatchTokens   int           `yaml:"batch_tokens" usage:"tokens that go through the model at a time; 0: a default; changes no value"`
+	Threads       int           `yaml:"threads" usage:"threads that compute; 0: all cores; changes no value"`
+	RollEvery     time.Duration `yaml:"roll_every" usage:"longest time that a part stays open; 0: a minute"`
+}
+
+func defaultPrecomputeOptions() precomputeOptions {
+	d := pipelines.DefaultOptions()
+	return precomputeOptions{dataOptions: defaultDataOptions(), Runner: d.Runner, TokenLogps: d.TokenLogps, MaxQuarantine: d.MaxQuarantine}
+}
+
+func newPrecompute(s streams) *cobra.Command {
+	o := defaultPrecomputeOptions()
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "precompute --model DIR --pairs FILE… --cache DIR",
+		Short: "Write the reference's log-probabilities of preference pairs into a cache",
+		Long: `Reads preference pairs, tokenizes them, computes their log-probabilities under the
+reference model of --model, and writes them to --cache. Rows that can't be scored
+go to quarantine, each with a code and a reason. Flags of Apache Beam are understood
+too, under their own names.`,
+		Args: takesPairs(&o.Pairs),
+	}
+	resolve := options(cmd, &o, &trainOptions{})
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the run's record as JSON")
+	addBeamFlags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := resolve(); err != nil {
+			return err
+		}
+		summary, err := runPrecompute(cmd.Context(), o, s)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return writeJSON(s.out, summary.Run)
+		}
+		printPrecomputed(s, o.Cache, summary)
+		return nil
+	}
+	return cmd
+}
+
+// addBeamFlags lets Apache Beam's own flags be given, and keeps them out of the help. Where both have a name, it is ours.
+func addBeamFlags(set *pflag.FlagSet) {
+	flag.CommandLine.VisitAll(func(f *flag.Flag) {
+		if set.Lookup(f.Name) == nil {
+			set.AddGoFlag(f)
+			set.Lookup(f.Name).Hidden = true
+		}
+	})
+}
+
+func runPrecompute(ctx context.Context, o precomputeOptions, s streams) (pipelines.Summary, error) {
+	var none pipelines.Summary
+	if err := need([2]string{"model", o.Model}, [2]string{"pairs", first(o.Pairs)}, [2]string{"cache", o.Cache}); err != nil {
+		return none, err
+	}
+	p, err := o.pipeline()
+	if err != nil {
+		return none, err
+	}
+	m := newMeter(s.err)
+	defer m.done()
+	p.Progress = func(now pipelines.Progress) {
+		more := ""
+		if now.Quarantined > 0 {
+			more = fmt.Sprintf(", %d not scored", now.Quarantined)
+		}
+		m.show("rows", now.Rows, now.Total-now.Quarantined, now.TokensPerSecond, more)
+	}
+	runners.Init()
+	return pipelines.RunPrecompute(ctx, p)
+}
+
+// pipeline returns the options as the pipeline takes them, or every fault of them.
+func (o *precomputeOptions) pipeline() (pipelines.Options, error) {
+	t, err := o.encoder()
+	if err != nil {
+		return pipelines.Options{}, usageError{err}
+	}
+	if err := runners.Check(o.Runner); err != nil {
+		return pipelines.Options{}, usageError{err}
+	}
+	p := pipelines.DefaultOptions()
+	p.Inputs, p.Pairs, p.Model, p.Cache = o.Pairs, o.reader(), o.Model, o.Cache
+	p.Template, p.Date, p.MaxLength, p.Boundary, p.Identical = t.Template, t.Date, t.MaxLength, t.Boundary, t.Identical
+	p.TokenLogps, p.MaxQuarantine, p.RollEvery = o.TokenLogps, o.MaxQuarantine, o.RollEvery
+	p.Threads, p.BatchTokens, p.Runner = o.Threads, o.BatchTokens, o.Runner
+	p.Program = "steelyard " + steelyard.Version
+	p.Record = config.Record(o)
+	p.Execute = func(ctx context.Context, b *beam.Pipeline) (map[string]int64, error) {
+		result, err := runners.Run(ctx, o.Runner, b)
+		return result.Counters, err
+	}
+	if err := p.Validate(); err != nil {
+		return p, usageError{err}
+	}
+	return p, nil
+}
+
+func printPrecomputed(s streams, dir string, p pipelines.Summary) {
+	c := p.Run.Counts
+	fmt.Fprintf(s.out, "scored  %d pairs for %d rows, %d tokens in %s (%.0f tokens/s)\n",
+		c.Scored, c.Rows, c.Tokens, p.Elapsed.Round(10*time.Millisecond), float64(c.Tokens)/p.Elapsed.Seconds())
+	notes := []string{codes(c.Quarantined)}
+	for _, n := range []struct {
+		count int64
+		what  string
+	}{{c.Truncated, "cut at max_length"}, {c.Identical, "with identical completions"}, {c.Diverged, "whose prompt is no token prefix"}} {
+		if n.count > 0 {
+			notes = append(notes, fmt.Sprintf("%d rows %s", n.count, n.what))
+		}
+	}
+	fmt.Fprintf(s.out, "rows    %s\n", strings.Join(notes, "; "))
+	fmt.Fprintf(s.out, "cache   %s\n", dir)
+}

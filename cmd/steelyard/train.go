@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/steelyard-ml/steelyard"
+	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/cpu"
+	"github.com/steelyard-ml/steelyard/storage"
+	"github.com/steelyard-ml/steelyard/trainer"
+)
+
+// trainOptions are the options of train.
+type trainOptions struct {
+	Model   string `yaml:"model" usage:"directory of the model to train: the one the cache was made with"`
+	Cache   string `yaml:"cache" usage:"cache that precompute made"`
+	Threads int    `yaml:"threads" usage:"threads that compute; 0: all cores"`
+	trainer.Options
+}
+
+func newTrain(s streams) *cobra.Command {
+	o := trainOptions{Options: trainer.DefaultOptions()}
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "train --model DIR --cache DIR --output DIR",
+		Short: "Train a model on a cache",
+		Long: `Trains the model of --model on the pairs of --cache and writes the run to --output:
+metrics.jsonl, checkpoint-N/ and, at its top, the trained model as transformers loads it.
+Options have the names and defaults of TRL's DPOConfig.`,
+		Args: cobra.NoArgs,
+	}
+	resolve := options(cmd, &o, &precomputeOptions{})
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the summary as JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := resolve(); err != nil {
+			return err
+		}
+		summary, err := runTrain(cmd.Context(), o, s)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return writeJSON(s.out, summary)
+		}
+		printTrained(s, summary)
+		return nil
+	}
+	return cmd
+}
+
+func runTrain(ctx context.Context, o trainOptions, s streams) (trainer.Summary, error) {
+	var none trainer.Summary
+	if err := need([2]string{"model", o.Model}, [2]string{"cache", o.Cache}, [2]string{"output", o.OutputDir}); err != nil {
+		return none, err
+	}
+	if err := o.Options.Validate(); err != nil {
+		return none, usageError{err}
+	}
+	st, err := storage.OpenURL(ctx, o.Cache)
+	if err != nil {
+		return none, err
+	}
+	dir, err := checkpoint.Open(o.Model)
+	if err != nil {
+		return none, err
+	}
+	defer dir.Close()
+	config, err := dir.Config()
+	if err != nil {
+		return none, err
+	}
+	policy, err := cpu.NewTrainable(dir, config, cpu.Options{Threads: o.Threads})
+	if err != nil {
+		return none, err
+	}
+	defer policy.Close()
+	return trainer.Run(ctx, o.Options, trainer.Inputs{
+		Policy: policy,
+		From:   dir,
+		Open: func(ctx context.Context, digest string) (*cache.Snapshot, error) {
+			if digest == "" {
+				return cache.Open(ctx, st)
+			}
+			return cache.OpenDigest(ctx, st, digest)
+		},
+		Console: s.err,
+		Program: "steelyard " + steelyard.Version,
+	})
+}
+
+func printTrained(s streams, t trainer.Summary) {
+	fmt.Fprintf(s.out, "trained %d steps (%.2f epochs of %d pairs), mean loss %.4f\n", t.Steps, t.Epochs, t.Rows, t.TrainLoss)
+	fmt.Fprintf(s.out, "model   %s\n", t.OutputDir)
+}
