@@ -264,7 +264,7 @@ func (f *file) head(ctx context.Context, limit int64, o Options) (end, n int64, 
 }
 
 // Count returns how many rows work items have, the bad ones included: for telling how much of the work is left. Of Parquet it reads
-// nothing; text it reads through without parsing it.
+// nothing; text it reads through. Items are those of Plan.
 func Count(ctx context.Context, items []schemas.WorkItem, o Options) (int64, error) {
 	total := int64(0)
 	for _, item := range items {
