@@ -215,14 +215,14 @@ func TestRoundTrip(t *testing.T) {
 		}
 		o := options("r1")
 		o.TokenLogps = rapid.Bool().Draw(rt, "token logps")
-		o.PartRows = int64(rapid.IntRange(1, 20).Draw(rt, "part rows"))
+		o.PartRows = int64(rapid.IntRange(4, 20).Draw(rt, "part rows"))
 		o.RowGroupRows = rapid.IntRange(1, 8).Draw(rt, "group rows")
 		o.RowGroupBytes = rapid.IntRange(1, 2000).Draw(rt, "group bytes")
 		st := local(t, filepath.Join(dir, fmt.Sprint(n)))
 		if err := cache.Begin(ctx, st, newRun("r1")); err != nil {
 			t.Fatal(err)
 		}
-		do(t, st, stage(t, st, o, shuffled, rapid.IntRange(10, 60).Draw(rt, "bundle")))
+		do(t, st, stage(t, st, o, shuffled, rapid.IntRange(20, 60).Draw(rt, "bundle")))
 		want := inOrder(rows)
 		if !o.TokenLogps {
 			for i := range want {
