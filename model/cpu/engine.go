@@ -81,10 +81,12 @@ func (e *Engine) Config() *model.Config { return e.cfg }
 // Params returns the trainable parameters, in the order of the configuration's tensors.
 func (e *Engine) Params() []model.Param { return e.params }
 
-// Close ends the engine's threads.
+// Close ends the engine's threads. A second Close does nothing.
 func (e *Engine) Close() error {
-	e.pool.Close()
-	e.kept, e.arena = nil, arena{}
+	if e.pool != nil {
+		e.pool.Close()
+	}
+	e.pool, e.kept, e.arena = nil, nil, arena{}
 	return nil
 }
 

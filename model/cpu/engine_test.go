@@ -148,6 +148,7 @@ func TestSameBits(t *testing.T) {
 			for _, threads := range []int{2, 3, 7} {
 				same(t, want, score(t, s.scorer(t, w, checkpoint.F32, Options{Threads: threads}), all, wantAll))
 			}
+			same(t, want, score(t, s.scorer(t, w, checkpoint.F16, Options{}), all, wantAll))
 			e := s.scorer(t, w, checkpoint.BF16, Options{})
 			same(t, want, score(t, e, all, wantAll))
 

@@ -54,7 +54,7 @@ func (s small) resize(e *Engine) *Engine {
 	return e
 }
 
-// randomWeights returns the tensors of a model, rounded to bfloat16 so that every stored type holds them exactly.
+// randomWeights returns the tensors of a model, rounded to bfloat16 and without tiny numbers, so that every stored type holds them exactly.
 func randomWeights(c *model.Config, seed uint64) map[string][]float32 {
 	r := rand.New(rand.NewPCG(seed, 1))
 	out := map[string][]float32{}
@@ -65,6 +65,9 @@ func randomWeights(c *model.Config, seed uint64) map[string][]float32 {
 			x := float32(r.NormFloat64()) * 0.4
 			if strings.Contains(spec.Name, "norm") {
 				x = 1 + x/2
+			}
+			if x > -0x1p-14 && x < 0x1p-14 {
+				x = 0
 			}
 			w[i] = math.Float32frombits(math.Float32bits(x) &^ 0xffff)
 		}
@@ -82,10 +85,18 @@ func stored(c *model.Config, w map[string][]float32, as checkpoint.DType) source
 	return func(name string) (checkpoint.Tensor, error) {
 		t := checkpoint.Tensor{Name: name, DType: as, Shape: shapes[name]}
 		for _, x := range w[name] {
-			if as == checkpoint.BF16 {
-				t.Data = binary.LittleEndian.AppendUint16(t.Data, uint16(math.Float32bits(x)>>16))
-			} else {
-				t.Data = binary.LittleEndian.AppendUint32(t.Data, math.Float32bits(x))
+			bits := math.Float32bits(x)
+			switch as {
+			case checkpoint.F32:
+				t.Data = binary.LittleEndian.AppendUint32(t.Data, bits)
+			case checkpoint.BF16:
+				t.Data = binary.LittleEndian.AppendUint16(t.Data, uint16(bits>>16))
+			case checkpoint.F16:
+				half := uint16(bits >> 31 << 15)
+				if x != 0 { // the exponent's bias is 15 instead of 127
+					half |= uint16(bits&0x7fffffff>>13 - 112<<10)
+				}
+				t.Data = binary.LittleEndian.AppendUint16(t.Data, half)
 			}
 		}
 		return t, nil
