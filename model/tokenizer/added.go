@@ -175,7 +175,7 @@ func (m *matcher) split(text string, emit func(part string, id int32, start int)
 			continue
 		}
 		if token.LStrip {
-			start = max(len(strings.TrimRightFunc(text[:start], isSpace)), done)
+			start = len(strings.TrimRightFunc(text[:start], isSpace)) // before done: the match before has that white space
 		}
 		if token.RStrip {
 			stop += len(text[stop:]) - len(strings.TrimLeftFunc(text[stop:], isSpace))

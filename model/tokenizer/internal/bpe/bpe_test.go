@@ -110,3 +110,23 @@ func TestAlphabet(t *testing.T) {
 		t.Error("日 is not of the alphabet")
 	}
 }
+
+// TestHeap checks that merges leave the heap by rank, those of one rank from left to right, in whatever order they came.
+func TestHeap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := &Session{ranks: rapid.SliceOfN(rapid.Uint32Range(0, 3), 1, 40).Draw(t, "ranks")}
+		var want []uint64
+		for i, rank := range s.ranks {
+			want = append(want, uint64(rank)<<32|uint64(i))
+		}
+		slices.Sort(want)
+		for _, entry := range rapid.Permutation(want).Draw(t, "order") {
+			s.push(int(uint32(entry)))
+		}
+		for i := range want {
+			if got := s.pop(); got != want[i] {
+				t.Fatalf("entry %d is %#x, want %#x", i, got, want[i])
+			}
+		}
+	})
+}
