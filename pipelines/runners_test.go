@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -191,5 +192,33 @@ func TestSweep(t *testing.T) {
 	}
 	if _, err := os.Stat(full); err != nil {
 		t.Errorf("a file that is none of Beam's leftovers: %v", err)
+	}
+}
+
+// What a run starts, it ends; only prism's job server and the model's threads stay, and those from the first run on.
+func TestNoGoroutinesAreLeft(t *testing.T) {
+	for _, runner := range runners.Names() {
+		t.Run(runner, func(t *testing.T) {
+			once := func() { run(t, options(t, runner, chats(t, 3)...)) }
+			once()
+			// Goroutines of a former run may be on their way out.
+			settled := func(most int) bool {
+				for range 100 {
+					if runtime.NumGoroutine() <= most {
+						return true
+					}
+					time.Sleep(50 * time.Millisecond)
+				}
+				return false
+			}
+			time.Sleep(200 * time.Millisecond)
+			before := runtime.NumGoroutine()
+			for range 3 {
+				once()
+			}
+			if !settled(before) {
+				t.Errorf("%d goroutines after three more runs, %d before", runtime.NumGoroutine(), before)
+			}
+		})
 	}
 }
