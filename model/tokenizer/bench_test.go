@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -50,7 +51,7 @@ func BenchmarkEncodeCold(b *testing.B) {
 	tk := load(b, modelDir(b, "smollm2"))
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		tk.encoders.Put(tk.encoders.New())
+		tk.encoders = sync.Pool{New: tk.encoders.New}
 		tk.Encode(text, false)
 	}
 }
