@@ -6,21 +6,22 @@ import "math"
 // its sum with c to float64 and then to float32 goes wrong only where the first rounding ends halfway between two float32s, or on one where
 // the true sum does not; then the last 28 bits are 0.
 func fma(a, b, c float32) float32 {
-	p := float64(a) * float64(b)
-	s := float64(p) + float64(c)
-	if math.Float64bits(s)&(1<<28-1) != 0 {
+	s := float64(float64(a)*float64(b)) + float64(c)
+	if math.Float64bits(s)<<36 != 0 {
 		return float32(s)
 	}
-	return fmaOdd(p, float64(c), s)
+	return fmaOdd(a, b, c)
 }
 
-// fmaOdd rounds p + c, which is s after rounding to nearest, to odd and then to float32 (Boldo and Melquiond 2008). The sum's error is
-// found as in Knuth's TwoSum.
+// fmaOdd rounds a·b + c to odd in float64 and then to float32 (Boldo and Melquiond 2008). The error of the rounded sum is found as in Knuth's
+// TwoSum.
 //
 //go:noinline
-func fmaOdd(p, c, s float64) float32 {
+func fmaOdd(a, b, c float32) float32 {
+	p, q := float64(a)*float64(b), float64(c)
+	s := float64(p) + q
 	t := float64(s - p)
-	e := float64(p-float64(s-t)) + float64(c-t)
+	e := float64(p-float64(s-t)) + float64(q-t)
 	u := math.Float64bits(s)
 	if u&1 == 0 && (e < 0 || e > 0) { // neither exact, nor infinite, nor a NaN
 		if (e > 0) == (s > 0) {

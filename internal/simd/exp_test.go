@@ -31,10 +31,16 @@ func TestFMA(t *testing.T) {
 			t.Fatalf("fma(%b, %b, %b) = %b, want %b", a, b, c, got, want)
 		}
 	}
-	// 1 + 2^-24 + 2^-60 is above the middle of two float32s, where rounding to float64 first would put it.
-	check(1+0x1p-23, 0x1p-24, 1)
-	check(0x1p-30, 0x1p-30, 1+0x1p-24)
-	for range 200_000 {
+	// Half a unit of c's last place, times 1 - 2^-46: the sum rounded to float64 is halfway between two float32s, the true one is not.
+	for i := range 100 {
+		c := float32(math.Ldexp(1+float64(r.IntN(1<<20))*0x1p-23, i-50))
+		half := float32(math.Ldexp(0x1p-24, i-50))
+		check(1+0x1p-23, (1-0x1p-23)*half, c)
+		check(-1-0x1p-23, (1-0x1p-23)*half, c)
+		check(1+0x1p-23, (1-0x1p-23)*half, -c)
+		check(-1-0x1p-23, (1-0x1p-23)*half, -c)
+	}
+	for range 50_000 {
 		check(finite(), finite(), finite())
 		a, b := float32(r.NormFloat64()), float32(r.IntN(1<<12))
 		check(a, b, float32(-float64(a)*float64(b)))                       // cancellation

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -51,6 +52,20 @@ func TestPoolPanics(t *testing.T) {
 			})
 		}()
 	}
+	var begun atomic.Int32
+	func() {
+		defer func() {
+			if recover() == nil || begun.Load() > 500 {
+				t.Errorf("%d tasks ran after the first one's panic", begun.Load())
+			}
+		}()
+		p.Run(1000, func(_, i int) {
+			if begun.Add(1); i == 0 {
+				panic("first")
+			}
+			time.Sleep(100 * time.Microsecond)
+		})
+	}()
 	var n atomic.Int32
 	p.Run(10, func(_, _ int) { n.Add(1) }) // the pool still works
 	if n.Load() != 10 {

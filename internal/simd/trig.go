@@ -10,7 +10,7 @@ import "math"
 func Log1(x float32) float32 { return float32(log64(float64(x))) }
 
 // Pow returns base^y for base > 0, with a relative error of about 1e-15: frequencies of rotary embeddings.
-func Pow(base, y float64) float64 { return exp64(y * log64(base)) }
+func Pow(base, y float64) float64 { return exp64(float64(y * log64(base))) }
 
 // ln 2 in two parts. n times the first, which has 32 bits, is exact for |n| < 2^21.
 const (
@@ -39,7 +39,7 @@ func log64(x float64) float64 {
 		p = float64(p*s) + 1/d
 	}
 	n := float64(exp)
-	return float64(n*ln2Hi64) + (float64(n*ln2Lo64) + 2*float64(f+float64(float64(f*s)*p)))
+	return float64(n*ln2Hi64) + (float64(n*ln2Lo64) + float64(2*float64(f+float64(float64(f*s)*p))))
 }
 
 // exp64 returns e^x. With n the integer nearest to x/ln 2 and r = x - n·ln 2, e^x = 2^n·Σ r^k/k!.
@@ -72,7 +72,7 @@ const (
 // integer nearest to x/(π/2) and r = x - n·π/2, they are ± sin r or cos r, by the quadrant n mod 4.
 func SinCos(x float64) (sin, cos float64) {
 	n := math.RoundToEven(x * (2 / math.Pi))
-	r := float64(float64(x-float64(n*halfPiHi))-float64(n*halfPiMid)) - float64(n*halfPiLo)
+	r := float64(float64(float64(x)-float64(n*halfPiHi))-float64(n*halfPiMid)) - float64(n*halfPiLo)
 	r2 := float64(r * r)
 	s, c := 1., 1.
 	for k := 17.; k > 1; k -= 2 { // sin r = r·(1 - r²/(2·3)·(1 - r²/(4·5)·(…)))
