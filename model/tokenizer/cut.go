@@ -1,9 +1,10 @@
 package tokenizer
 
-import "fmt"
+import (
+	"fmt"
 
-// A finder returns where the first match at or after from begins and ends, or the end of s twice. No match is empty.
-type finder func(s string, from int) (start, end int)
+	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/scan"
+)
 
 // A keep says what becomes of the matches that a text is cut by.
 type keep uint8
@@ -24,7 +25,7 @@ var keeps = map[string]keep{
 
 // A cut splits text by the matches of a pattern.
 type cut struct {
-	find   finder
+	find   scan.Finder
 	keep   keep
 	invert bool // what lies between the matches counts as the matches
 }
@@ -45,9 +46,9 @@ func cutOf(c component) (preTokenizer, error) {
 	}
 	switch {
 	case f.Pattern.String != nil && *f.Pattern.String != "":
-		return cut{literal(*f.Pattern.String), k, f.Invert}, nil
+		return cut{scan.Literal(*f.Pattern.String), k, f.Invert}, nil
 	case f.Pattern.Regex != nil:
-		if find, ok := patterns[*f.Pattern.Regex]; ok {
+		if find, ok := scan.Pattern(*f.Pattern.Regex); ok {
 			return cut{find, k, f.Invert}, nil
 		}
 		return nil, fmt.Errorf("%s: the regular expression %q is not one of those this package has a scanner for", c.path, *f.Pattern.Regex)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/steelyard-ml/steelyard/internal/tol"
 	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/bpe"
+	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/scan"
 	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/ucd"
 )
 
@@ -71,12 +72,12 @@ func TestPieces(t *testing.T) {
 		Pattern, Text string
 		Pieces        []string
 	}](t, "testdata/pieces.jsonl.gz") {
-		find := patterns[c.Pattern]
+		find, _ := scan.Pattern(c.Pattern)
 		switch c.Pattern {
 		case "Digits True":
-			find = numbers(1)
+			find = scan.Numbers(1)
 		case "Digits False":
-			find = numbers(unlimited)
+			find = scan.Numbers(scan.Unlimited)
 		}
 		if find == nil {
 			t.Fatalf("no scanner for %s", c.Pattern)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/scan"
 )
 
 // preTokenizerOf returns the pre-tokenizer of a component, nil for none.
@@ -32,9 +34,9 @@ func preTokenizerOf(c component) (preTokenizer, error) {
 		}
 		err := c.fields(&f)
 		if f.IndividualDigits {
-			return cut{find: numbers(1)}, err
+			return cut{find: scan.Numbers(1)}, err
 		}
-		return cut{find: numbers(unlimited)}, err
+		return cut{find: scan.Numbers(scan.Unlimited)}, err
 	case "Metaspace":
 		return metaspaceOf(c)
 	case "Split":
@@ -114,7 +116,7 @@ func (b byteLevel) split(dst []piece, p piece) []piece {
 	if !b.words {
 		return append(dst, p)
 	}
-	return cut{find: gpt2}.split(dst, p)
+	return cut{find: scan.GPT2}.split(dst, p)
 }
 
 // metaspace writes spaces as another character and begins words with it, as SentencePiece does.
@@ -171,5 +173,5 @@ func (m metaspace) split(dst []piece, p piece) []piece {
 	if !m.words {
 		return append(dst, p)
 	}
-	return cut{find: literal(m.space), keep: mergedWithNext}.split(dst, p)
+	return cut{find: scan.Literal(m.space), keep: mergedWithNext}.split(dst, p)
 }

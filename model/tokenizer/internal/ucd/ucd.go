@@ -52,8 +52,6 @@ const (
 	L     Set = 1<<Lu | 1<<Ll | 1<<Lt | 1<<Lm | 1<<Lo
 	M     Set = 1<<Mn | 1<<Mc | 1<<Me
 	N     Set = 1<<Nd | 1<<Nl | 1<<No
-	P     Set = 1<<Pc | 1<<Pd | 1<<Ps | 1<<Pe | 1<<Pi | 1<<Pf | 1<<Po
-	S     Set = 1<<Sm | 1<<Sc | 1<<Sk | 1<<So
 	Space Set = 1<<Zs | 1<<Zl | 1<<Zp | 1<<Ws
 )
 

@@ -1,4 +1,8 @@
-package tokenizer
+// Package scan finds what the regular expressions of tokenizer.json files match, with a scanner written by hand for each: they need
+// look-ahead and the crate's Unicode tables, and take most of the time of encoding.
+//
+// The one trap: a pattern is known by its exact text ([Pattern]). One that differs in a character may split differently and is unknown.
+package scan
 
 import (
 	"strings"
@@ -7,9 +11,17 @@ import (
 	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/ucd"
 )
 
-// The regular expressions of tokenizer.json files, each with a scanner written by hand: they need look-ahead and the crate's Unicode
-// tables, and are most of the time of encoding.
-var patterns = func() map[string]finder {
+// A Finder returns where the first match at or after from begins and ends, or the end of s twice. No match is
+// empty; from is less than len(s).
+type Finder func(s string, from int) (start, end int)
+
+// Pattern returns the finder of a regular expression, if there is one.
+func Pattern(regex string) (Finder, bool) {
+	find, ok := patterns[regex]
+	return find, ok
+}
+
+var patterns = func() map[string]Finder {
 	const (
 		contraction = `(?i:'s|'t|'re|'ve|'m|'ll|'d)`
 		cl100kTail  = `| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
@@ -19,22 +31,22 @@ var patterns = func() map[string]finder {
 		lead        = `[^\r\n\p{L}\p{N}]?`
 		gpt2Tail    = ` ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 	)
-	return map[string]finder{
-		`'s|'t|'re|'ve|'m|'ll|'d|` + gpt2Tail:                       gpt2,
-		`'(?:[sdmt]|ll|ve|re)|` + gpt2Tail:                          gpt2,
+	return map[string]Finder{
+		`'s|'t|'re|'ve|'m|'ll|'d|` + gpt2Tail:                       GPT2,
+		`'(?:[sdmt]|ll|ve|re)|` + gpt2Tail:                          GPT2,
 		contraction + `|` + lead + `\p{L}+|\p{N}` + cl100kTail:      cl100k(1), // Qwen2
 		contraction + `|` + lead + `\p{L}+|\p{N}{1,3}` + cl100kTail: cl100k(3), // GPT-4, Llama 3
-		contraction + `|` + lead + `\p{L}+|\p{N}+` + cl100kTail:     cl100k(unlimited),
+		contraction + `|` + lead + `\p{L}+|\p{N}+` + cl100kTail:     cl100k(Unlimited),
 		lead + capital + `*` + small + `+` + contraction + `?|` + lead + capital + `+` + small + `*` + contraction + `?|\p{N}{1,3}` + o200kTail: o200k{digits: 3, contractions: true}.find,
 		lead + capital + `*` + small + `+|` + lead + capital + `+` + small + `*|\p{N}` + o200kTail:                                              o200k{digits: 1}.find, // Mistral's Tekken
-		`\p{N}`:      numbers(1),
-		`\p{N}{1,3}`: numbers(3),
-		`\p{N}+`:     numbers(unlimited),
+		`\p{N}`:      Numbers(1),
+		`\p{N}{1,3}`: Numbers(3),
+		`\p{N}+`:     Numbers(Unlimited),
 	}
 }()
 
-// unlimited is more numerals than a text has.
-const unlimited = int(^uint(0) >> 1)
+// Unlimited is more numerals than a text has.
+const Unlimited = int(^uint(0) >> 1)
 
 // A class says which atoms of the patterns a character matches.
 type class uint8
@@ -118,8 +130,8 @@ func skipUpTo(s string, i int, classes class, n int) int {
 	return i
 }
 
-// literal finds a string.
-func literal(want string) finder {
+// Literal finds a string.
+func Literal(want string) Finder {
 	return func(s string, from int) (int, int) {
 		if i := strings.Index(s[from:], want); i >= 0 {
 			return from + i, from + i + len(want)
@@ -128,16 +140,16 @@ func literal(want string) finder {
 	}
 }
 
-// numbers finds runs of up to n numerals.
-func numbers(n int) finder {
+// Numbers finds runs of up to n numerals.
+func Numbers(n int) Finder {
 	return func(s string, from int) (int, int) {
 		start := skip(s, from, ^number)
 		return start, skipUpTo(s, start, number, n)
 	}
 }
 
-// gpt2 is ByteLevel's pattern. Like the ones below it matches everywhere, so a match begins where the last one ends.
-func gpt2(s string, i int) (int, int) {
+// GPT2 is ByteLevel's pattern. Like the ones below it matches everywhere, so a match begins where the last one ends.
+func GPT2(s string, i int) (int, int) {
 	if n := contractionAt(s, i, false); n > 0 {
 		return i, i + n
 	}
@@ -154,7 +166,7 @@ func gpt2(s string, i int) (int, int) {
 }
 
 // cl100k is the pattern of GPT-4, for which a number is up to n numerals.
-func cl100k(n int) finder {
+func cl100k(n int) Finder {
 	return func(s string, i int) (int, int) {
 		if n := contractionAt(s, i, true); n > 0 {
 			return i, i + n
