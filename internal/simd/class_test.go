@@ -31,7 +31,7 @@ func TestClass(t *testing.T) {
 		}
 		const n = 333
 		a, b, c, d, e := numbers(n), numbers(n), numbers(n), numbers(n), numbers(n)
-		write(Dot(a, b), Sum(a), SumSq(b), Max(c), ExpSum(e, a, 3), Exp1(a[0]), Log1(a[1]*a[1]))
+		write(Dot(a, b), Sum(a), float32(SumSq(b)), Max(c), ExpSum(e, a, 3), Exp1(a[0]), Log1(a[1]*a[1]))
 		write(e...)
 		Exp(c, a)
 		Axpy(c, 0.1, b)

@@ -35,7 +35,6 @@ var avx2 = kernels{
 	prefetch:   prefetchAVX2,
 	dot:        dotAVX2,
 	sum:        sumAVX2,
-	sumSq:      func(a []float32) float32 { return dotAVX2(a, a) },
 	max:        maxAVX2,
 	exp:        expAVX2,
 	expSum:     expSumAVX2,

@@ -14,7 +14,6 @@ var generic = kernels{
 	prefetch:   prefetchGeneric,
 	dot:        dotGeneric,
 	sum:        sumGeneric,
-	sumSq:      sumSqGeneric,
 	max:        maxGeneric,
 	exp:        expGeneric,
 	expSum:     expSumGeneric,
@@ -138,8 +137,6 @@ func sumGeneric(a []float32) float32 {
 	})
 	return s.sum()
 }
-
-func sumSqGeneric(a []float32) float32 { return dotGeneric(a, a) }
 
 func maxGeneric(a []float32) float32 {
 	m := float32(math.Inf(-1))

@@ -59,7 +59,6 @@ type kernels struct {
 
 	dot        func(a, b []float32) float32
 	sum        func(a []float32) float32
-	sumSq      func(a []float32) float32
 	max        func(a []float32) float32
 	exp        func(dst, src []float32)
 	expSum     func(dst, src []float32, max float32) float32

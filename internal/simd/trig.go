@@ -5,12 +5,11 @@ import "math"
 // The functions here are float64 and the same bits on every machine: the math package's own choose fused multiply-adds where the machine
 // has them. Series are Taylor's, by Horner's rule, long enough that the first term left out is under half a unit in the last place.
 
-// Log1 returns the natural logarithm of x: NaN below 0, -Inf of 0. It is computed in float64 and rounded once, so it is the nearest float32
-// but where the logarithm is within 1e-15 of halfway between two.
-func Log1(x float32) float32 { return float32(log64(float64(x))) }
+// Log1 is Log rounded once: the nearest float32 but where the logarithm is within 1e-15 of halfway between two.
+func Log1(x float32) float32 { return float32(Log(float64(x))) }
 
 // Pow returns base^y for base > 0, with a relative error of about 1e-15: frequencies of rotary embeddings.
-func Pow(base, y float64) float64 { return exp64(float64(y * log64(base))) }
+func Pow(base, y float64) float64 { return exp64(float64(y * Log(base))) }
 
 // ln 2 in two parts. n times the first, which has 32 bits, is exact for |n| < 2^21.
 const (
@@ -18,8 +17,8 @@ const (
 	ln2Lo64 = 0x1.a39ef35793c76p-33
 )
 
-// log64 returns ln x. With x = 2^n·m, √½ ≤ m < √2, and f = (m-1)/(m+1), ln x = n·ln 2 + 2f·(1 + f²/3 + f⁴/5 + …).
-func log64(x float64) float64 {
+// Log returns ln x: NaN below 0, -Inf of 0. With x = 2^n·m, √½ ≤ m < √2, and f = (m-1)/(m+1), ln x = n·ln 2 + 2f·(1 + f²/3 + f⁴/5 + …).
+func Log(x float64) float64 {
 	switch {
 	case x != x || x > math.MaxFloat64:
 		return x

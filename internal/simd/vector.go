@@ -23,8 +23,24 @@ func Dot(a, b []float32) float32 {
 // Sum returns Σ a[i], in 16 lanes.
 func Sum(a []float32) float32 { return table.sum(a) }
 
-// SumSq returns Σ a[i]², in 16 lanes of fused multiply-adds.
-func SumSq(a []float32) float32 { return table.sumSq(a) }
+// SumSq returns Σ a[i]² in float64, in 16 lanes and the tree of other reductions. Squares of float32s are exact in float64.
+func SumSq(a []float32) float64 {
+	var lanes [16]float64
+	for ; len(a) >= 16; a = a[16:] {
+		for l, v := range a[:16] {
+			lanes[l] += float64(float64(v) * float64(v))
+		}
+	}
+	for l, v := range a {
+		lanes[l] += float64(float64(v) * float64(v))
+	}
+	for n := 8; n > 0; n /= 2 {
+		for l := range n {
+			lanes[l] += lanes[l+n]
+		}
+	}
+	return lanes[0]
+}
 
 // Max returns the greatest element, -Inf of none. NaNs are passed over.
 func Max(a []float32) float32 { return table.max(a) }

@@ -56,7 +56,6 @@ var vectorKernels = []struct {
 }{
 	{"dot", func(k *kernels, v [5][]float32, _ float32) float32 { return k.dot(v[0], v[1]) }},
 	{"sum", func(k *kernels, v [5][]float32, _ float32) float32 { return k.sum(v[0]) }},
-	{"sumSq", func(k *kernels, v [5][]float32, _ float32) float32 { return k.sumSq(v[0]) }},
 	{"max", func(k *kernels, v [5][]float32, _ float32) float32 { return k.max(v[0]) }},
 	{"exp", func(k *kernels, v [5][]float32, _ float32) float32 { k.exp(v[0], v[1]); return 0 }},
 	{"expSum", func(k *kernels, v [5][]float32, a float32) float32 { return k.expSum(v[0], v[1], a) }},
@@ -127,11 +126,12 @@ func TestReductions(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		for _, n := range []int{0, 1, 15, 16, 17, 31, 33, 576, 1001} {
 			a, b := normals(r, n), normals(r, n)
-			var dot, sum, sumSq [16]float32
+			var dot, sum [16]float32
+			var squares [16]float64
 			for i := range n {
 				l := i % 16
 				dot[l] = fma(a[i], b[i], dot[l])
-				sumSq[l] = fma(a[i], a[i], sumSq[l])
+				squares[l] += float64(a[i]) * float64(a[i])
 				sum[l] += a[i]
 			}
 			tree := func(s [16]float32) float32 {
@@ -141,7 +141,14 @@ func TestReductions(t *testing.T) {
 				}
 				return ((e[0] + e[4]) + (e[2] + e[6])) + ((e[1] + e[5]) + (e[3] + e[7]))
 			}
-			diff(t, fmt.Sprintf("n=%d", n), []float32{Dot(a, b), Sum(a), SumSq(a)}, []float32{tree(dot), tree(sum), tree(sumSq)})
+			diff(t, fmt.Sprintf("n=%d", n), []float32{Dot(a, b), Sum(a)}, []float32{tree(dot), tree(sum)})
+			var e [8]float64
+			for l := range e {
+				e[l] = squares[l] + squares[l+8]
+			}
+			if got, want := SumSq(a), ((e[0]+e[4])+(e[2]+e[6]))+((e[1]+e[5])+(e[3]+e[7])); got != want {
+				t.Errorf("n=%d: SumSq is %v, want %v", n, got, want)
+			}
 		}
 		nan, inf := float32(math.NaN()), float32(math.Inf(1))
 		for _, c := range []struct {

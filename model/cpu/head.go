@@ -120,21 +120,21 @@ func newScores(n int, want model.Want) model.Scores {
 //
 //	entropy = log sum − Σ e_v·(x_v − top)/sum        log Σ p² = log Σ e_v² − 2·log sum
 func (t *tally) finish(s *model.Scores, i int, target int32, vocab int) (lse float32) {
-	log := simd.Log1(t.sum)
-	s.Logp[i] = (t.target - t.top) - log
+	log := simd.Log(float64(t.sum))
+	s.Logp[i] = float32((float64(t.target) - float64(t.top)) - log) // rounded once
 	if s.Entropy != nil {
-		s.Entropy[i] = log - float32(t.dot/float64(t.sum))
+		s.Entropy[i] = float32(log - t.dot/float64(t.sum))
 	}
 	if s.Rank1 != nil {
 		s.Rank1[i] = t.best == int(target)
 	}
 	if s.LogSumP2 != nil {
-		s.LogSumP2[i] = simd.Log1(float32(t.square)) - float32(2*log)
+		s.LogSumP2[i] = float32(simd.Log(t.square) - float64(2*log))
 	}
 	if s.MeanLogit != nil {
 		s.MeanLogit[i] = float32(t.logits / float64(vocab))
 	}
-	return t.top + log
+	return float32(float64(t.top) + log)
 }
 
 // gatherHead copies and normalizes the rows that predict n scored tokens.

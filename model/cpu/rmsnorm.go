@@ -10,13 +10,13 @@ import (
 type norm struct {
 	g   []float32 // (C)
 	dg  []float32 // (C)
-	eps float32
+	eps float64
 }
 
-// scale returns r of a row. The sum is simd.SumSq's, so a row's value has one order of operations.
-func (n *norm) scale(x []float32) float32 {
-	mean := simd.SumSq(x) / float32(len(x))
-	return float32(1 / math.Sqrt(float64(mean+n.eps)))
+// scale returns r of a row. It is float64, as is the product with it: a norm's rounding shifts every logit of its row, and would
+// otherwise be the largest single error of a log-probability. The sum is simd.SumSq's, so a row's value has one order of operations.
+func (n *norm) scale(x []float32) float64 {
+	return 1 / math.Sqrt(simd.SumSq(x)/float64(len(x))+n.eps)
 }
 
 // normalize computes y for the rows of x. x and y are (rows, C).
@@ -26,7 +26,7 @@ func (e *Engine) normalize(n *norm, y, x []float32) {
 		x, y := x[i*c:][:c], y[i*c:][:c]
 		r := n.scale(x)
 		for j, g := range n.g {
-			y[j] = float32(x[j]*r) * g
+			y[j] = float32(float64(float64(x[j])*r) * float64(g))
 		}
 	})
 }
@@ -41,7 +41,7 @@ func (e *Engine) normalizeBackward(n *norm, dx, dy, x, r []float32) {
 	c := len(n.g)
 	rows := len(x) / c
 
-	e.each(rows, func(i int) { r[i] = n.scale(x[i*c:][:c]) })
+	e.each(rows, func(i int) { r[i] = float32(n.scale(x[i*c:][:c])) })
 	if n.dg != nil {
 		e.columns(c, func(from, to int) {
 			dg := n.dg[from:to]

@@ -107,7 +107,7 @@ func assemble(c *model.Config, held map[string]tensor) *weights {
 	}
 	nrm := func(name string) norm {
 		g, dg := vector(name + ".weight")
-		return norm{g: g, dg: dg, eps: float32(c.NormEps)}
+		return norm{g: g, dg: dg, eps: c.NormEps}
 	}
 	w := &weights{embed: lin(n.Embed), final: nrm(n.FinalNorm)}
 	w.head = w.embed
