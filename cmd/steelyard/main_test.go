@@ -32,8 +32,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// steelyard runs the program in this process and returns what it printed; it must exit with the code.
-func steelyard(t *testing.T, code int, args ...string) (stdout, stderr string) {
+// invoke runs the program in this process and returns what it printed; it must exit with the code.
+func invoke(t *testing.T, code int, args ...string) (stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
 	if got := run(context.Background(), args, streams{&out, &err}); got != code {

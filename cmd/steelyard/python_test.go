@@ -42,7 +42,7 @@ func python(t *testing.T, into any, script string, args ...string) {
 func TestEveryReaderReadsTheCache(t *testing.T) {
 	demo, pairs := demoFiles(t)
 	dir := filepath.Join(t.TempDir(), "cache")
-	steelyard(t, exitDone, "precompute", "--model", demo, "--pairs", pairs, "--cache", dir)
+	invoke(t, exitDone, "precompute", "--model", demo, "--pairs", pairs, "--cache", dir)
 	var sum float64
 	distinct := map[schemas.PairID]bool{}
 	all := rows(t, dir)
@@ -96,8 +96,8 @@ func TestTransformersLoadsWhatWasTrained(t *testing.T) {
 	demo, pairs := demoFiles(t)
 	dir := t.TempDir()
 	cacheDir, runDir := filepath.Join(dir, "cache"), filepath.Join(dir, "run")
-	steelyard(t, exitDone, "precompute", "--model", demo, "--pairs", pairs, "--cache", cacheDir, "--limit", "8")
-	steelyard(t, exitDone, "train", "--model", demo, "--cache", cacheDir, "--output", runDir, "--learning-rate", "1e-4", "--max-steps", "5", "--save-strategy", "no")
+	invoke(t, exitDone, "precompute", "--model", demo, "--pairs", pairs, "--cache", cacheDir, "--limit", "8")
+	invoke(t, exitDone, "train", "--model", demo, "--cache", cacheDir, "--output", runDir, "--learning-rate", "1e-4", "--max-steps", "5", "--save-strategy", "no")
 
 	all := rows(t, cacheDir)
 	var lines bytes.Buffer

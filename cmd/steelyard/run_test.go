@@ -68,7 +68,7 @@ func rows(t *testing.T, dir string) []schemas.CachedPair {
 // The real rows become the rows that TRL makes of them: 258 of 300, 255 of them distinct; 42 prompts reach max_length.
 func TestRealRows(t *testing.T) {
 	model := filepath.Join(tol.Root(t), "testdata", "goldens", "smollm2")
-	out, errs := steelyard(t, exitDone, "tokenize", "--model", model, "--pairs", realData(t))
+	out, errs := invoke(t, exitDone, "tokenize", "--model", model, "--pairs", realData(t))
 	distinct := map[string]bool{}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	for _, line := range lines {
@@ -109,7 +109,7 @@ func TestStepZero(t *testing.T) {
 	dir := t.TempDir()
 	cacheDir, runDir := filepath.Join(dir, "cache"), filepath.Join(dir, "run")
 	process(t, "precompute", "--model", model, "--pairs", pairs, "--cache", cacheDir, "--runner", "prism", "--threads", "1", "--batch-tokens", "700")
-	steelyard(t, exitDone, "train", "--model", model, "--cache", cacheDir, "--output", runDir, "--max-steps", "2", "--learning-rate", "1e-4",
+	invoke(t, exitDone, "train", "--model", model, "--cache", cacheDir, "--output", runDir, "--max-steps", "2", "--learning-rate", "1e-4",
 		"--threads", "2", "--save-strategy", "no")
 	steps := metrics(t, runDir)
 	if len(steps) != 2 {
@@ -128,18 +128,18 @@ func TestOneUlp(t *testing.T) {
 	model, pairs := demoFiles(t)
 	dir := t.TempDir()
 	good, bad := filepath.Join(dir, "good"), filepath.Join(dir, "bad")
-	steelyard(t, exitDone, "precompute", "--model", model, "--pairs", pairs, "--cache", good, "--limit", "8")
+	invoke(t, exitDone, "precompute", "--model", model, "--pairs", pairs, "--cache", good, "--limit", "8")
 	changed := rows(t, good)
 	victim := &changed[3]
 	victim.RefRejectedLogps = math.Nextafter(victim.RefRejectedLogps, 0)
 	rewrite(t, good, bad, changed)
 
-	steelyard(t, exitDone, "verify", "--cache", bad)
-	_, errs := steelyard(t, exitFailed, "train", "--model", model, "--cache", bad, "--output", filepath.Join(dir, "run"))
+	invoke(t, exitDone, "verify", "--cache", bad)
+	_, errs := invoke(t, exitFailed, "train", "--model", model, "--cache", bad, "--output", filepath.Join(dir, "run"))
 	if !strings.Contains(errs, victim.ID) || !strings.Contains(errs, "does not reproduce the cache") {
 		t.Errorf("the message does not name pair %s:\n%s", victim.ID, errs)
 	}
-	_, errs = steelyard(t, exitFailed, "verify", "--cache", bad, "--model", model, "--sample", "0")
+	_, errs = invoke(t, exitFailed, "verify", "--cache", bad, "--model", model, "--sample", "0")
 	if !strings.Contains(errs, victim.ID) {
 		t.Errorf("verify does not name pair %s:\n%s", victim.ID, errs)
 	}
@@ -185,7 +185,7 @@ func rewrite(t *testing.T, from, to string, pairs []schemas.CachedPair) {
 }
 
 func TestDemo(t *testing.T) {
-	out, _ := steelyard(t, exitDone, "demo", "--output", filepath.Join(t.TempDir(), "demo"))
+	out, _ := invoke(t, exitDone, "demo", "--output", filepath.Join(t.TempDir(), "demo"))
 	for _, want := range []string{"$ steelyard precompute", "$ steelyard train", "rewards/margins", "metrics.jsonl", "model.safetensors"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the demo does not show %q:\n%s", want, out)

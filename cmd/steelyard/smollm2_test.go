@@ -22,7 +22,7 @@ func TestSmolLM2(t *testing.T) {
 	if testing.Short() {
 		t.Skip("minutes of computing; left out by -short")
 	}
-	out, _ := steelyard(t, exitDone, "tokenize", "--model", model, "--pairs", realData(t), "--max-length", "256")
+	out, _ := invoke(t, exitDone, "tokenize", "--model", model, "--pairs", realData(t), "--max-length", "256")
 	type pair struct {
 		PromptIDs   []int32 `json:"prompt_ids"`
 		ChosenIDs   []int32 `json:"chosen_ids"`
@@ -54,8 +54,8 @@ func TestSmolLM2(t *testing.T) {
 		t.Fatal(err)
 	}
 	process(t, "precompute", "--model", model, "--pairs", pairs, "--cache", cacheDir, "--max-length", "256", "--batch-tokens", "300")
-	steelyard(t, exitDone, "verify", "--cache", cacheDir, "--model", model, "--sample", "0")
-	steelyard(t, exitDone, "train", "--model", model, "--cache", cacheDir, "--output", runDir, "--max-steps", "2", "--learning-rate", "1e-5",
+	invoke(t, exitDone, "verify", "--cache", cacheDir, "--model", model, "--sample", "0")
+	invoke(t, exitDone, "train", "--model", model, "--cache", cacheDir, "--output", runDir, "--max-steps", "2", "--learning-rate", "1e-5",
 		"--per-device-train-batch-size", "2", "--gradient-accumulation-steps", "2", "--save-strategy", "no")
 	steps := metrics(t, runDir)
 	if len(steps) != 2 {
