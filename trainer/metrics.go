@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/steelyard-ml/steelyard/trainer/loss"
 )
@@ -104,9 +105,10 @@ func (s side) plus(t side) side {
 }
 
 // line is a step as the console shows it.
-func (m Metrics) line(total int) string {
-	return fmt.Sprintf("step %d/%d  epoch %.2f  loss %.4f  margin %+.4f  accuracy %.2f  grad_norm %.3g  lr %.3g  %.0f tokens/s",
-		m.GlobalStep, total, m.Epoch, m.Loss, m.RewardsMargins, m.RewardsAccuracies, m.GradNorm, m.LearningRate, m.TokensPerSecond)
+func (m Metrics) line(total int, left time.Duration) string {
+	return fmt.Sprintf("step %d/%d  epoch %.2f  loss %.4f  margin %+.4f  accuracy %.2f  grad_norm %.3g  lr %.3g  %.0f tokens/s  %s left",
+		m.GlobalStep, total, m.Epoch, m.Loss, m.RewardsMargins, m.RewardsAccuracies, m.GradNorm, m.LearningRate, m.TokensPerSecond,
+		left.Round(time.Second))
 }
 
 // A journal is an open metrics.jsonl.

@@ -251,7 +251,7 @@ func (r *run) train(ctx context.Context, began Record, resumed bool) (Summary, e
 	}
 	defer r.journal.f.Close()
 	for k := done; k < r.plan.total; k++ {
-		m, err := r.timed(ctx, k)
+		m, err := r.timed(ctx, k, start, done)
 		if errors.Is(err, ErrIdentity) { // the run never began: its directory stays free
 			err = errors.Join(err, os.Remove(filepath.Join(r.o.OutputDir, recordName)))
 		}
@@ -276,8 +276,8 @@ func (r *run) train(ctx context.Context, began Record, resumed bool) (Summary, e
 	return s, r.journal.f.Sync()
 }
 
-// timed takes a step, writes its metrics and, when it is time, its line.
-func (r *run) timed(ctx context.Context, k int) (Metrics, error) {
+// timed takes step k, writes its metrics and, when it is time, its line. This process began at step first.
+func (r *run) timed(ctx context.Context, k int, began time.Time, first int) (Metrics, error) {
 	if err := ctx.Err(); err != nil {
 		return Metrics{}, fmt.Errorf("trainer: stopped after step %d of %d (resume goes on from the newest checkpoint): %w", k, r.plan.total, err)
 	}
@@ -292,7 +292,8 @@ func (r *run) timed(ctx context.Context, k int) (Metrics, error) {
 		return m, err
 	}
 	if (k+1)%stepCount(r.o.LoggingSteps, r.plan.total) == 0 || k+1 == r.plan.total {
-		r.say("%s", m.line(r.plan.total))
+		pace := time.Since(began) / time.Duration(k+1-first)
+		r.say("%s", m.line(r.plan.total, pace*time.Duration(r.plan.total-k-1)))
 	}
 	return m, nil
 }

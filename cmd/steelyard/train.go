@@ -78,6 +78,11 @@ func runTrain(ctx context.Context, o trainOptions, s streams) (trainer.Summary, 
 		return none, err
 	}
 	defer policy.Close()
+	unlock, err := storage.LockLocal(o.OutputDir, ".lock") // two processes in one run directory would write over each other
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
 	return trainer.Run(ctx, o.Options, trainer.Inputs{
 		Policy: policy,
 		From:   dir,

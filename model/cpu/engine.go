@@ -41,7 +41,7 @@ var _ model.Trainable = (*Engine)(nil)
 
 // NewScorer returns a Scorer over the weights of d, which stay where they are mapped: close d after the Scorer.
 func NewScorer(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Scorer, error) {
-	if err := d.Validate(cfg); err != nil {
+	if err := errors.Join(simd.Check(), d.Validate(cfg)); err != nil {
 		return nil, err
 	}
 	held, err := loadFrozen(cfg, d.Tensor)
@@ -54,7 +54,7 @@ func NewScorer(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Scorer, e
 // NewTrainable returns a Trainable with a float32 copy of the weights of d, which may be closed. It takes 8 bytes a weight, and what
 // the activations of the largest batch need.
 func NewTrainable(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Trainable, error) {
-	if err := d.Validate(cfg); err != nil {
+	if err := errors.Join(simd.Check(), d.Validate(cfg)); err != nil {
 		return nil, err
 	}
 	held, params, err := loadTrainable(cfg, d.Tensor)
