@@ -19,7 +19,10 @@ var limits = py.Limits{
 }
 
 // A Template is a parsed chat template. It is safe for concurrent use.
-type Template struct{ t *jinja.Template }
+type Template struct {
+	t      *jinja.Template
+	limits py.Limits
+}
 
 // An Error is why a template could not be parsed or rendered: Line in the template, Kind the class of exception ("TemplateError" is what
 // raise_exception raises), Message its text. Errors about the input itself are of other types.
@@ -34,7 +37,7 @@ func Parse(source string) (*Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("chat template: %w", err)
 	}
-	return &Template{t}, nil
+	return &Template{t, limits}, nil
 }
 
 // Input is what transformers gives to a template.
@@ -50,7 +53,7 @@ type Input struct {
 // Render returns the text of a conversation. What the template raises, and what goes beyond the limits (10 million steps, 256 MiB of text
 // and values built, nesting of 250), is an [*Error]; input that is no JSON of the right kind wraps [ErrInput].
 func (t *Template) Render(in Input) (string, error) {
-	vm := py.New(limits)
+	vm := py.New(t.limits)
 	vars, err := in.variables(vm)
 	if err != nil {
 		return "", err

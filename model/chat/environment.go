@@ -5,13 +5,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/steelyard-ml/steelyard/model/chat/filters"
 	"github.com/steelyard-ml/steelyard/model/chat/jinja"
 	"github.com/steelyard-ml/steelyard/model/chat/py"
 )
 
 // environment is Jinja's with what transformers adds to it.
 func environment() *jinja.Environment {
-	env := jinja.NewEnvironment()
+	env := jinja.NewEnvironment(filters.Filters(), filters.Tests())
 	env.Filters["tojson"] = toJSON
 	env.Globals["raise_exception"] = &py.Func{Name: "raise_exception", Call: func(vm *py.VM, a py.Args) py.Value {
 		py.Throw("TemplateError", "%s", vm.Str(a.Bind("raise_exception", "message")[0]))

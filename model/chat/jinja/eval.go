@@ -81,6 +81,7 @@ func (r *Run) eval(e expr) py.Value {
 			key, value := r.eval(e.keys[i]), r.eval(e.values[i])
 			r.line = e.line
 			r.VM.Grow(2)
+			r.VM.Key(key)
 			d.Set(key, value)
 		}
 		return d
@@ -226,3 +227,9 @@ func (r *Run) Test(name string, v py.Value, a py.Args) bool {
 	r.VM.Step(1)
 	return t(r, v, a)
 }
+
+// HasFilter reports whether there is a filter of this name.
+func (r *Run) HasFilter(name string) bool { return r.env.Filters[name] != nil }
+
+// HasTest reports whether there is a test of this name.
+func (r *Run) HasTest(name string) bool { return r.env.Tests[name] != nil }

@@ -17,7 +17,6 @@ type tupleMode struct {
 var (
 	withCond      = tupleMode{}
 	withoutCond   = tupleMode{noCond: true}
-	plainTarget   = tupleMode{}
 	withNamespace = tupleMode{namespace: true}
 	inParens      = tupleMode{parens: true}
 )
@@ -107,10 +106,9 @@ func (p *parser) not() expr {
 func (p *parser) compare() expr {
 	c := &comparison{line: p.line(), x: p.sum()}
 	for {
-		switch k := p.cur().kind; {
-		case slices.Contains([]kind{"==", "!=", "<", "<=", ">", ">="}, k):
-			p.next()
-			c.ops = append(c.ops, string(k))
+		switch {
+		case slices.Contains([]kind{"==", "!=", "<", "<=", ">", ">="}, p.cur().kind):
+			c.ops = append(c.ops, string(p.next().kind))
 		case p.skipName("in"):
 			c.ops = append(c.ops, "in")
 		case p.isName("not") && p.look().kind == tokName && p.look().text == "in":
@@ -182,10 +180,6 @@ func (p *parser) unary() expr {
 		return p.postfix(&unary{t.line, string(t.kind), p.unary()})
 	}
 	return p.postfix(p.primary(false))
-}
-
-func isConstantName(s string) bool {
-	return slices.Contains([]string{"true", "True", "false", "False", "none", "None"}, s)
 }
 
 func (p *parser) primary(namespace bool) expr {
@@ -353,10 +347,7 @@ func (p *parser) args() args {
 	return a
 }
 
-func (p *parser) call(fn expr) expr {
-	line := p.line()
-	return &call{line, fn, p.args()}
-}
+func (p *parser) call(fn expr) expr { return &call{p.line(), fn, p.args()} }
 
 func (p *parser) filters(e expr) expr {
 	for p.skip("|") {

@@ -13,9 +13,9 @@ func globals() map[string]py.Value {
 	}
 	return map[string]py.Value{
 		"range": function("range", py.NewRange),
-		"dict":  function("dict", func(vm *py.VM, a py.Args) py.Value { return newDict(vm, a) }),
+		"dict":  function("dict", func(vm *py.VM, a py.Args) py.Value { return py.DictOf(vm, a) }),
 		"namespace": function("namespace", func(vm *py.VM, a py.Args) py.Value {
-			return &namespace{newDict(vm, a)}
+			return &namespace{py.DictOf(vm, a)}
 		}),
 		"cycler": function("cycler", newCycler),
 		"joiner": function("joiner", newJoiner),
@@ -24,34 +24,6 @@ func globals() map[string]py.Value {
 			return nil
 		}),
 	}
-}
-
-// newDict is dict(mapping or pairs, **kwargs).
-func newDict(vm *py.VM, a py.Args) *py.Dict {
-	if len(a.Pos) > 1 {
-		py.Throw("TypeError", "dict expected at most 1 argument, got %d", len(a.Pos))
-	}
-	d := py.NewDict()
-	if len(a.Pos) == 1 {
-		if from, ok := a.Pos[0].(*py.Dict); ok {
-			vm.Grow(2 * from.Len())
-			d.Update(from)
-		} else {
-			for _, item := range vm.Items(a.Pos[0]) {
-				pair := vm.Items(item)
-				if len(pair) != 2 {
-					py.Throw("ValueError", "dictionary update sequence element has length %d; 2 is required", len(pair))
-				}
-				vm.Grow(2)
-				d.Set(pair[0], pair[1])
-			}
-		}
-	}
-	vm.Grow(2 * len(a.Kw))
-	for _, kw := range a.Kw {
-		d.Set(kw.Name, kw.Value)
-	}
-	return d
 }
 
 // A namespace is the one value whose attributes a template may set.
@@ -210,7 +182,7 @@ func (m *macroValue) Call(_ *py.VM, a py.Args) py.Value {
 		}
 		r.special(def.caller, caller)
 		if def.kwargs != nil {
-			r.special(def.kwargs, newDict(r.VM, py.Args{Kw: kw}))
+			r.special(def.kwargs, py.DictOf(r.VM, py.Args{Kw: kw}))
 		}
 		r.special(def.varargs, py.NewTuple(rest...))
 		r.defaults(def)

@@ -15,7 +15,9 @@ type parser struct {
 	loops  int // loops around the current statement within its macro or template
 }
 
-const maxNesting = 200 // of expressions and statements: where CPython stops compiling what Jinja makes of them
+// maxNesting bounds the depth of a tree, which the interpreter's stack follows. A pair of parentheses counts as five, an operator in a
+// chain as one; CPython stops at 70 pairs and at chains of 200.
+const maxNesting = 500
 
 func syntaxError(line int, format string, args ...any) {
 	panic(&Error{Line: line, Kind: "TemplateSyntaxError", Message: fmt.Sprintf(format, args...)})
@@ -183,7 +185,7 @@ func (p *parser) print() []stmt {
 func (p *parser) forStmt(line int) stmt {
 	p.next()
 	f := &forStmt{line: line}
-	f.target = p.target(plainTarget)
+	f.target = p.target(withCond)
 	if !p.skipName("in") {
 		p.fail("expected 'in', got %s", p.cur().describe())
 	}
@@ -246,7 +248,7 @@ func (p *parser) withStmt(line int) stmt {
 		if len(s.targets) > 0 {
 			p.expect(",")
 		}
-		target := p.target(plainTarget)
+		target := p.target(withCond)
 		eachName(target, func(n *name) { n.use = param })
 		s.targets = append(s.targets, target)
 		p.expect("=")
@@ -332,7 +334,7 @@ func (p *parser) signature(m *macro) {
 
 func (p *parser) nameTarget() *name {
 	t := p.expect(tokName)
-	if isConstantName(t.text) {
+	if slices.Contains([]string{"true", "True", "false", "False", "none", "None"}, t.text) {
 		syntaxError(t.line, "can't assign to '%s'", t.text)
 	}
 	return &name{line: t.line, id: t.text, use: store}

@@ -2,7 +2,6 @@ package jinja
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 
 	"github.com/steelyard-ml/steelyard/model/chat/py"
@@ -21,9 +20,9 @@ type Environment struct {
 	Globals map[string]py.Value
 }
 
-// NewEnvironment returns an environment with Jinja's own filters, tests and globals.
-func NewEnvironment() *Environment {
-	return &Environment{Filters: maps.Clone(filters), Tests: maps.Clone(tests), Globals: globals()}
+// NewEnvironment returns an environment with these filters and tests and Jinja's own globals.
+func NewEnvironment(filters map[string]Filter, tests map[string]Test) *Environment {
+	return &Environment{Filters: filters, Tests: tests, Globals: globals()}
 }
 
 // An Error is why a template could not be parsed or rendered.
@@ -36,7 +35,7 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("line %d: %s: %s", e.Line, e.Kind, e.Message) }
 
 // MaxSource is the size of the largest template that is parsed, in bytes.
-const MaxSource = 1 << 20
+const MaxSource = 256 << 10
 
 // A Template is a parsed template. It is safe for concurrent use.
 type Template struct {

@@ -91,7 +91,11 @@ type (
 	tupleKey     string
 )
 
-const maxKeyDepth = 20 // nesting of a tuple that is a key
+// Bounds of a tuple that is a key; beyond them it is taken for unhashable.
+const (
+	maxKeyDepth = 20
+	maxKeyText  = 4096 // bytes of all that it holds
+)
 
 // hashKey returns a comparable Go value that is equal for two values exactly where they are equal in Python.
 func hashKey(v Value, depth int) (any, bool) {
@@ -126,6 +130,9 @@ func hashKey(v Value, depth int) (any, bool) {
 		for _, item := range v.Items {
 			h, ok := hashKey(item, depth+1)
 			if !ok {
+				return nil, false
+			}
+			if text, _ := h.(string); b.Len()+len(text) > maxKeyText {
 				return nil, false
 			}
 			text := fmt.Sprintf("%T %v", h, h)
@@ -166,6 +173,35 @@ func (v *View) at(i int) Value {
 // Items returns the view of a dict's entries as tuples.
 func (d *Dict) Items() *View { return &View{d, viewItems} }
 
+// DictOf is dict(mapping or pairs, **kwargs).
+func DictOf(vm *VM, a Args) *Dict {
+	if len(a.Pos) > 1 {
+		Throw("TypeError", "dict expected at most 1 argument, got %d", len(a.Pos))
+	}
+	d := NewDict()
+	if len(a.Pos) == 1 {
+		if from, ok := a.Pos[0].(*Dict); ok {
+			vm.Grow(2 * from.Len())
+			d.Update(from)
+		} else {
+			for _, item := range vm.Items(a.Pos[0]) {
+				pair := vm.Items(item)
+				if len(pair) != 2 {
+					Throw("ValueError", "dictionary update sequence element has length %d; 2 is required", len(pair))
+				}
+				vm.Grow(2)
+				vm.Key(pair[0])
+				d.Set(pair[0], pair[1])
+			}
+		}
+	}
+	vm.Grow(2 * len(a.Kw))
+	for _, kw := range a.Kw {
+		d.Set(kw.Name, kw.Value)
+	}
+	return d
+}
+
 func dictMethod(name string) func(vm *VM, d *Dict, a Args) Value {
 	switch name {
 	case "keys":
@@ -175,8 +211,9 @@ func dictMethod(name string) func(vm *VM, d *Dict, a Args) Value {
 	case "items":
 		return func(_ *VM, d *Dict, a Args) Value { a.Bind("items"); return d.Items() }
 	case "get":
-		return func(_ *VM, d *Dict, a Args) Value {
+		return func(vm *VM, d *Dict, a Args) Value {
 			p := a.Bind("get", "_key", "_default?")
+			vm.Key(p[0])
 			if _, ok := hashKey(p[0], 0); !ok {
 				Throw("TypeError", "unhashable type: '%s'", TypeName(p[0]))
 			}

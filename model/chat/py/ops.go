@@ -77,6 +77,9 @@ func (vm *VM) joined(a, b []Value) []Value {
 
 // repeat is v * n of a sequence, or nil.
 func (vm *VM) repeat(v Value, n int64) Value {
+	if n == math.MaxInt64 {
+		Throw("OverflowError", "cannot fit 'int' into an index-sized integer")
+	}
 	n = max(n, 0)
 	times := func(size int) int {
 		if size == 0 {
@@ -262,6 +265,7 @@ func (vm *VM) Contains(v, item Value) bool {
 		d, isDict = view.dict, true
 	}
 	if isDict {
+		vm.Key(item)
 		h, ok := hashKey(item, 0)
 		if !ok {
 			Throw("TypeError", "unhashable type: '%s'", TypeName(item))
@@ -285,6 +289,7 @@ func (vm *VM) Subscript(v, key Value) (item Value, ok bool) {
 	vm.Step(1)
 	switch v := v.(type) {
 	case *Dict:
+		vm.Key(key)
 		return v.Get(key)
 	case *Undefined:
 		v.Fail()

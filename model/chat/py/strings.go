@@ -41,7 +41,8 @@ func findStrMethod(name string) strMethod {
 	case "splitlines":
 		return func(vm *VM, s string, a Args) Value {
 			keep := a.Bind(name, "keepends?")[0]
-			return vm.texts(SplitLines(s, vm.Truth(keep)))
+			vm.read(len(s))
+			return vm.texts(splitLines(s, vm.Truth(keep)))
 		}
 	case "partition", "rpartition":
 		return func(vm *VM, s string, a Args) Value { return vm.partition(name, s, a) }
@@ -86,6 +87,7 @@ func findStrMethod(name string) strMethod {
 func mapped(name string, f func(string) string) strMethod {
 	return func(vm *VM, s string, a Args) Value {
 		a.Bind(name)
+		vm.read(len(s))
 		vm.Build(len(s))
 		return f(s)
 	}
@@ -93,12 +95,10 @@ func mapped(name string, f func(string) string) strMethod {
 
 func stripper(name string, trim func(string, func(rune) bool) string) strMethod {
 	return func(vm *VM, s string, a Args) Value {
-		vm.Scan(len(s))
+		vm.read(len(s))
 		if chars := a.Bind(name, "_chars?")[0]; chars != nil && chars != None {
 			set := wantText(chars)
-			vm.Build(len(set))
-			vm.Step(len(set) * min(len(s), 16) >> 8)
-			return trim(s, func(r rune) bool { vm.Step(len(set) >> 8); return strings.ContainsRune(set, r) })
+			return trim(s, func(r rune) bool { vm.Scan(len(set)); return strings.ContainsRune(set, r) })
 		}
 		return trim(s, IsSpace)
 	}
@@ -144,7 +144,7 @@ func every(name string, is func(rune) bool) strMethod {
 func judged(name string, is func(string) bool) strMethod {
 	return func(vm *VM, s string, a Args) Value {
 		a.Bind(name)
-		vm.Scan(len(s))
+		vm.read(len(s))
 		return is(s)
 	}
 }
@@ -179,7 +179,7 @@ func (vm *VM) split(name, s string, a Args) Value {
 	if n := vm.optIndex(p[1], -1); n >= 0 && n < math.MaxInt32 {
 		limit = int(n)
 	}
-	vm.Scan(len(s))
+	vm.read(len(s))
 	if p[0] == nil || p[0] == None {
 		return vm.texts(splitSpace(s, limit, name == "rsplit"))
 	}
@@ -241,11 +241,21 @@ func splitSpace(s string, limit int, fromEnd bool) []string {
 	return parts
 }
 
-// SplitLines is s.splitlines(keep).
-func SplitLines(s string, keep bool) []string {
+func endsLine(r rune) bool {
+	switch r {
+	case '\n', '\r', '\v', '\f', 0x1c, 0x1d, 0x1e, 0x85, 0x2028, 0x2029:
+		return true
+	}
+	return false
+}
+
+// SplitLines is s.splitlines().
+func SplitLines(s string) []string { return splitLines(s, false) }
+
+func splitLines(s string, keep bool) []string {
 	var lines []string
 	for s != "" {
-		at := strings.IndexAny(s, "\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029")
+		at := strings.IndexFunc(s, endsLine)
 		if at < 0 {
 			return append(lines, s)
 		}

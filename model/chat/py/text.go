@@ -55,6 +55,7 @@ func (p *printer) print(v Value) {
 	case int64:
 		p.write(strconv.FormatInt(v, 10))
 	case *big.Int:
+		p.vm.read(v.BitLen())
 		p.write(intText(v))
 	case float64:
 		p.write(floatText(v))
@@ -221,9 +222,6 @@ func (vm *VM) Round(v Value, digits int64) Value {
 	}
 	n, ok := whole(v)
 	if !ok {
-		if u, isUndefined := v.(*Undefined); isUndefined {
-			u.Fail()
-		}
 		Throw("TypeError", "type %s doesn't define __round__ method", TypeName(v))
 	}
 	if digits >= 0 {

@@ -277,6 +277,16 @@ func (vm *VM) Step(n int) {
 // Scan charges the reading of n bytes.
 func (vm *VM) Scan(n int) { vm.Step(1 + n>>8) }
 
+// read charges the reading of n bytes, character by character.
+func (vm *VM) read(n int) { vm.Step(1 + n>>5) }
+
+// Key charges the lookup of a key.
+func (vm *VM) Key(key Value) {
+	if text, ok := Text(key); ok {
+		vm.Scan(len(text))
+	}
+}
+
 // Build charges n bytes of new text. It is called before the text is made.
 func (vm *VM) Build(n int) {
 	vm.Scan(n)
