@@ -8,20 +8,23 @@
 //
 // Each row's columns tell its layout; [Options].Format overrides.
 //
-//   - text: prompt, chosen and rejected are plain text. Without a prompt, chosen and rejected hold it both and it is extracted.
+//   - text: prompt, chosen and rejected are plain text. Without a prompt, chosen and rejected hold it both and it is extracted; but
+//     where a column question, input or the like looks like the prompt, the row is refused, and --columns says which it is.
 //   - chat: chosen and rejected are lists of messages, prompt is one too or is not there. A prompt that is a text beside lists
-//     (UltraFeedback binarized) counts as not there: the lists hold whole dialogues.
+//     (UltraFeedback binarized) counts as not there: the lists hold whole dialogues. Where both lists begin with the messages of the
+//     prompt they hold whole dialogues too, and the prompt is not taken twice.
 //   - sharegpt: conversations (or messages), with chosen and rejected as single turns, from/value or role/content.
 //   - alpaca: instruction, input and history with chosen and rejected as text. They become messages.
 //   - hh: chosen and rejected are dialogues "\n\nHuman: …\n\nAssistant: …". They become messages, since that is what a chat model
 //     needs; for a base model without a template say --format=text, which gives the plain text that TRL makes of them. With a
-//     prompt column beside them the dialogues are prompt+chosen and prompt+rejected (only when asked for by --format=hh).
+//     prompt column beside them the dialogues are prompt+chosen and prompt+rejected, unless they begin with it already (only when
+//     asked for by --format=hh).
 //   - tokens: prompt_ids, chosen_ids, rejected_ids. Recognised only where there is no chosen and rejected.
 //
 // An implicit prompt is extracted by the rule of TRL 1.16.0's extract_prompt: the longest common beginning, in messages or in
 // characters; where characters differ after a space the space goes to the completions; where one side is the beginning of the other
-// all but the last of it is the prompt. (One thing is different: when already the first characters differ, TRL cuts at the end of a
-// chosen that ends in a space; here the prompt is empty.)
+// all but the last of it is the prompt. (One thing is different: where already the first characters differ, TRL goes on without a prompt,
+// or cuts at the end of a chosen that ends in a space; here the row is refused.)
 //
 // # Columns beside them
 //

@@ -15,12 +15,25 @@ type columns struct {
 	taken []bool            // beside row.members
 }
 
-// find returns the number of the member that is our column of that name, or -1. Null counts as there.
+// find returns the number of the member that is our column of that name, or -1. Null counts as there. What the user has given to one of
+// our names is not also what it is called: with instruction=input there is no input, or the question would be asked twice.
 func (c *columns) find(name string) int {
 	if theirs, ok := c.names[name]; ok {
 		name = theirs
+	} else if c.mapped(name) {
+		return -1
 	}
 	return slices.IndexFunc(c.row.members, func(m member) bool { return m.name == name })
+}
+
+// mapped reports whether the data's column of that name was given to one of our names.
+func (c *columns) mapped(theirs string) bool {
+	for _, name := range c.names {
+		if name == theirs {
+			return true
+		}
+	}
+	return false
 }
 
 // peek returns a column without taking it; null where it is not there.
@@ -125,17 +138,25 @@ func pairOf(v value, o Options) (schemas.Pair, error) {
 
 // unsupported refuses data for other methods by name.
 func (c *columns) unsupported() error {
-	for _, name := range []string{"images", "image"} {
+	for _, name := range []string{"images", "image", "videos", "audios"} {
 		if v, _ := c.row.get(name); !v.empty() {
-			return refuse(schemas.CodeUnsupportedField, "the column %s is not empty, and models that see images are not supported; leave such rows out", name)
+			return refuse(schemas.CodeUnsupportedField, "the column %s is not empty, and models that see images or hear are not supported; leave such rows out", name)
 		}
 	}
-	_, completion := c.row.get("completion")
-	_, label := c.row.get("label")
-	if completion && label && !c.has(colChosen) && !c.has(colRejected) {
-		return refuse(schemas.CodeUnsupportedField, "the columns completion and label are KTO's single answers with a label; DPO needs a chosen and a rejected answer to each prompt")
+	if c.has(colChosen) || c.has(colRejected) {
+		return nil
 	}
-	return nil
+	there := func(name string) bool { _, ok := c.row.get(name); return ok }
+	label := ""
+	switch {
+	case there("kto_tag"):
+		label = "kto_tag"
+	case there("label") && (there("completion") || there(colMessages) || there(colConversations)):
+		label = "label"
+	default:
+		return nil
+	}
+	return refuse(schemas.CodeUnsupportedField, "the column %s is KTO's label of a single answer; DPO needs a chosen and a rejected answer to each prompt", label)
 }
 
 // recognise tells the layout by the columns that are there and what they hold.
@@ -178,9 +199,23 @@ func (c *columns) recognise() (Format, error) {
 	case texts && c.find(colPrompt) >= 0:
 		return "", c.missing(colPrompt) // null: not meant to be implicit
 	case texts:
-		return FormatText, nil
+		return FormatText, c.prompted(chosen.text, rejected.text)
 	}
 	return "", refuse(schemas.CodeBadField, "chosen is %s and rejected is %s; both must be text or both lists of messages (single messages need conversations beside them)", chosen.kind, rejected.kind)
+}
+
+// prompted refuses two texts without a prompt column beside a column that looks like one. Their common beginning, most often nothing or
+// the answers' first words, would be taken for the prompt and the question be left out, and no number would show it.
+func (c *columns) prompted(chosen, rejected string) error {
+	shared := chosen[:sharedText(chosen, rejected)]
+	for _, name := range []string{"question", "query", "input", "problem", "request", "post"} {
+		v, _ := c.row.get(name)
+		if text := strings.TrimSpace(v.text); v.is(jsonString) && text != "" && !strings.Contains(shared, text) {
+			return refuse(schemas.CodeMissingField, "there is no column prompt, and the column %s, which looks like one, is not what chosen and rejected begin with. "+
+				"For messages say --columns instruction=%s, for plain text --columns prompt=%s; --format=text takes what chosen and rejected have in common for the prompt", name, name, name)
+		}
+	}
+	return nil
 }
 
 // pair makes the pair of one layout, without its metadata.
@@ -227,12 +262,18 @@ func (c *columns) textPair(asked Format) (schemas.Pair, error) {
 	if c.find(colPrompt) >= 0 || c.names[colPrompt] != "" {
 		prompt, err := c.need(colPrompt, jsonString)
 		p.Prompt = prompt.text
+		if asked != FormatText && strings.HasPrefix(p.Prompt, markHuman) && strings.HasPrefix(p.Chosen, p.Prompt) && strings.HasPrefix(p.Rejected, p.Prompt) {
+			return p, refuse(schemas.CodeBadField, "chosen and rejected repeat the dialogue of the column %s, which would be read twice; say --format=hh", c.called(colPrompt))
+		}
 		return p, err
 	}
 	if p.Chosen == "" || p.Rejected == "" {
 		return p, refuse(schemas.CodeEmptyCompletion, "the row has no prompt column and an empty answer, so there is no prompt to extract; add a prompt column or drop the row")
 	}
 	at := sharedText(p.Chosen, p.Rejected)
+	if at == 0 {
+		return p, refuse(schemas.CodeEmptyPrompt, "chosen and rejected begin with no character in common, so there is no prompt; put it into a column prompt, or name its column with --columns prompt=THEIRS")
+	}
 	p.Prompt, p.Chosen, p.Rejected = p.Chosen[:at], p.Chosen[at:], p.Rejected[at:]
 	return p, nil
 }

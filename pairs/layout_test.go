@@ -96,8 +96,6 @@ func TestLayouts(t *testing.T) {
 			row: `{"chosen":"so ü","rejected":"so ü"}`, want: textOf("so ", "ü", "ü")},
 		{name: "text implicit, one begins the other",
 			row: `{"chosen":"ab c","rejected":"ab cd"}`, want: textOf("ab ", "c", "cd")},
-		{name: "text implicit, nothing in common", // where TRL would cut at index -1
-			row: `{"chosen":"x ","rejected":"y "}`, want: textOf("", "x ", "y ")},
 		{name: "columns mapped",
 			row: `{"question":"q","yes":"a","no":"b","prompt":"other"}`, o: Options{Columns: map[string]string{"prompt": "question", "chosen": "yes", "rejected": "no"}},
 			want: with(textOf("q", "a", "b"), func(p *schemas.Pair) { p.Meta = `{"prompt":"other"}` })},
@@ -170,6 +168,23 @@ func TestLayouts(t *testing.T) {
 		{name: "plain text as messages",
 			row: `{"prompt":"Hi","chosen":"A","rejected":"B","system":"S"}`, o: Options{Format: FormatAlpaca, Columns: map[string]string{"instruction": "prompt"}},
 			want: with(hi, func(p *schemas.Pair) { p.Prompt = `[{"role":"system","content":"S"},{"role":"user","content":"Hi"}]` })},
+		{name: "Orca as messages",
+			row: `{"system":"S","question":"Hi","chosen":"A","rejected":"B"}`, o: Options{Columns: map[string]string{"instruction": "question"}},
+			want: with(hi, func(p *schemas.Pair) { p.Prompt = `[{"role":"system","content":"S"},{"role":"user","content":"Hi"}]` })},
+		{name: "a column is one of ours only",
+			row: `{"input":"Hi","chosen":"A","rejected":"B"}`, o: Options{Columns: map[string]string{"instruction": "input"}}, want: hi},
+		{name: "implicit text with its question beside it",
+			row:  `{"question":"Hi","chosen":"Q: Hi A: x","rejected":"Q: Hi A: y"}`,
+			want: with(textOf("Q: Hi A:", " x", " y"), func(p *schemas.Pair) { p.Meta = `{"question":"Hi"}` })},
+		{name: "implicit text beside a question, asked for",
+			row: `{"question":"Hi","chosen":"It x","rejected":"It y"}`, o: Options{Format: FormatText, Meta: MetaNone}, want: textOf("It", " x", " y")},
+		{name: "a prompt that both lists repeat",
+			row: `{"prompt":` + userHi + `,"chosen":[{"role":"user","content":"Hi","name":null},{"role":"assistant","content":"A"}],"rejected":[{"role":"user","content":"Hi"},{"role":"assistant","content":"B"}]}`, want: hi},
+		{name: "a prompt that one list repeats",
+			row:  `{"prompt":` + userHi + `,"chosen":[{"role":"user","content":"Hi"},{"role":"assistant","content":"A"}],"rejected":` + answerB + `}`,
+			want: chatOf(userHi, `[{"role":"user","content":"Hi"},{"role":"assistant","content":"A"}]`, answerB)},
+		{name: "HH with a prompt that both repeat",
+			row: `{"prompt":"\n\nHuman: Hi\n\nAssistant:","chosen":"\n\nHuman: Hi\n\nAssistant: A","rejected":"\n\nHuman: Hi\n\nAssistant: B"}`, o: Options{Format: FormatHH}, want: hi},
 		{name: "HH",
 			row:  `{"chosen":"\n\nHuman: Hi\n\nAssistant: Yes?\n\nHuman: a\n\nb\n\nAssistant: A","rejected":"\n\nHuman: Hi\n\nAssistant: Yes?\n\nHuman: a\n\nb\n\nAssistant: B"}`,
 			want: chatOf(`[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yes?"},{"role":"user","content":"a\n\nb"}]`, answerA, answerB)},
@@ -280,6 +295,14 @@ func TestRefusals(t *testing.T) {
 		{"images", `{"images":["a.png"],"prompt":"p","chosen":"a","rejected":"b"}`, Options{}, schemas.CodeUnsupportedField, "images"},
 		{"image", `{"image":{"path":"a.png"},"prompt":"p","chosen":"a","rejected":"b"}`, Options{Meta: MetaNone}, schemas.CodeUnsupportedField, "image"},
 		{"image in content", `{"prompt":[{"role":"user","content":[{"type":"image"}]}],"chosen":` + answerA + `,"rejected":` + answerB + `}`, Options{}, schemas.CodeUnsupportedField, `{"type":"image"}`},
+		{"KTO in LLaMA-Factory's words", `{"messages":` + userHi + `,"kto_tag":true}`, Options{}, schemas.CodeUnsupportedField, "kto_tag is KTO's"},
+		{"KTO of messages", `{"messages":` + userHi + `,"label":true}`, Options{}, schemas.CodeUnsupportedField, "label is KTO's"},
+		{"videos", `{"videos":["a.mp4"],"prompt":"p","chosen":"a","rejected":"b"}`, Options{}, schemas.CodeUnsupportedField, "videos"},
+		{"a question for the prompt", `{"system":"","question":"Why?","chosen":"It is so","rejected":"It is not"}`, Options{}, schemas.CodeMissingField, "--columns instruction=question"},
+		{"an input for the prompt", `{"input":"Why?","chosen":"So","rejected":"No"}`, Options{}, schemas.CodeMissingField, "--columns prompt=input"},
+		{"nothing in common", `{"chosen":"Four","rejected":"Six"}`, Options{}, schemas.CodeEmptyPrompt, "no character in common"},
+		{"a text prompt that no list has", `{"prompt":"p","chosen":[{"role":"system","content":"S"},{"role":"assistant","content":"A"}],"rejected":[{"role":"system","content":"S"},{"role":"assistant","content":"B"}]}`, Options{}, schemas.CodeBadField, "would be left out"},
+		{"an HH prompt twice", `{"prompt":"\n\nHuman: Hi\n\nAssistant:","chosen":"\n\nHuman: Hi\n\nAssistant: A","rejected":"\n\nHuman: Hi\n\nAssistant: B"}`, Options{}, schemas.CodeBadField, "--format=hh"},
 		{"KTO", `{"prompt":"p","completion":"c","label":true}`, Options{}, schemas.CodeUnsupportedField, "KTO"},
 		{"too large", `{"prompt":"` + strings.Repeat("x", 100) + `"}`, Options{MaxRowBytes: 100}, schemas.CodeRowTooLarge, "113 bytes, more than the 100"},
 	}
@@ -310,6 +333,10 @@ func TestOptionsValidate(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Validate: got %v, want it to say %s", err, want)
 		}
+	}
+	err = Options{Columns: map[string]string{"prompt": "q", "instruction": "q"}}.Validate()
+	if err == nil || !strings.Contains(err.Error(), `"q" is mapped to both instruction and prompt`) {
+		t.Errorf("Validate: got %v, want it to say that q is mapped twice", err)
 	}
 	if err := (Options{}).Validate(); err != nil {
 		t.Errorf("Validate of the zero value: %v", err)

@@ -21,11 +21,28 @@ func (c *columns) chat() (d dialogue, err error) {
 	if d.rejected, err = c.messages(colRejected); err != nil {
 		return d, err
 	}
-	if prompt := c.peek(colPrompt); !prompt.is(jsonNull) && !prompt.is(jsonString) {
+	prompt := c.peek(colPrompt)
+	if !prompt.is(jsonNull) && !prompt.is(jsonString) {
 		d.prompt, err = c.messages(colPrompt)
+		if begins(d.chosen, d.prompt) && begins(d.rejected, d.prompt) {
+			d.chosen, d.rejected = d.chosen[len(d.prompt):], d.rejected[len(d.prompt):]
+		}
 		return d, err
 	}
-	return d.extracted()
+	if d, err = d.extracted(); err == nil && prompt.text != "" && !slices.ContainsFunc(d.prompt, fromUser) {
+		return d, refuse(schemas.CodeBadField, "the column %s is text, and no message of the user is in what chosen and rejected have in common, so that text would be left out; put it at the head of both lists as a message", c.called(colPrompt))
+	}
+	return d, err
+}
+
+// begins reports whether a dialogue begins with these messages.
+func begins(dialogue, messages []value) bool {
+	return len(dialogue) >= len(messages) && slices.EqualFunc(dialogue[:len(messages)], messages, func(a, b value) bool { return a.canonical() == b.canonical() })
+}
+
+func fromUser(message value) bool {
+	role, _ := message.get("role")
+	return role.text == "user"
 }
 
 // extracted splits dialogues that begin with the prompt.
@@ -136,7 +153,10 @@ func (c *columns) hh() (d dialogue, err error) {
 		if err != nil {
 			return d, err
 		}
-		text := prompt + v.text
+		text := v.text
+		if !strings.HasPrefix(prompt, markHuman) || !strings.HasPrefix(text, prompt) { // else it is the whole dialogue already
+			text = prompt + text
+		}
 		if !isDialogue(text) {
 			return d, refuse(schemas.CodeBadField, "the column %s is no dialogue that begins with %q and has %q; mend the row, or say --format=text", c.called(side.name), markHuman, markAssistant)
 		}

@@ -120,7 +120,12 @@ func (o Options) Validate() error {
 		names = append(names, name)
 	}
 	sort.Strings(names)
+	ours := map[string]string{}
 	for _, name := range names {
+		if other, ok := ours[o.Columns[name]]; ok {
+			faults = append(faults, fmt.Errorf("Columns: %q is mapped to both %s and %s; a column is read once", o.Columns[name], other, name))
+		}
+		ours[o.Columns[name]] = name
 		if !slices.Contains(ColumnNames, name) {
 			faults = append(faults, fmt.Errorf("Columns: %q is no column of ours; they are %s", name, strings.Join(ColumnNames, ", ")))
 		}

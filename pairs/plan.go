@@ -29,6 +29,9 @@ var compressions = []string{".gz", ".zst"}
 // known reports whether a directory's file is data by its name: a known extension, compressed or not.
 func known(name string) bool {
 	name = strings.ToLower(name)
+	if name == "dataset_info.json" || name == "dataset_infos.json" {
+		return false // LLaMA-Factory and datasets describe the directory's files in these
+	}
 	if ext := filepath.Ext(name); slices.Contains(compressions, ext) {
 		name = strings.TrimSuffix(name, ext)
 		return filepath.Ext(name) != ".parquet" && slices.Contains(extensions, filepath.Ext(name))
@@ -38,7 +41,7 @@ func known(name string) bool {
 
 // Inputs lists the files that the patterns name: in the order of the patterns, sorted by path within a glob or directory, each file
 // once. A pattern is a file (of any name), a directory (searched through for .jsonl, .ndjson, .json and .parquet files, also .gz and
-// .zst; what begins with a dot or an underscore is left out), or a glob. A pattern that names nothing is an error.
+// .zst; what begins with a dot or an underscore is left out, and so are dataset_info.json and dataset_infos.json), or a glob. A pattern that names nothing is an error.
 func Inputs(ctx context.Context, patterns []string) ([]Input, error) {
 	if len(patterns) == 0 {
 		return nil, errors.New("pairs: no input; name files, directories or globs of preference data")

@@ -31,7 +31,7 @@ func tree(t *testing.T, files ...string) string {
 
 func TestInputs(t *testing.T) {
 	dir := tree(t, "b.jsonl", "a.json", "sub/c.JSONL.gz", "sub/deep/d.parquet", "sub/e.ndjson.zst", "README.md", ".hidden.jsonl", "_tmp/x.jsonl",
-		"sub/f.parquet.gz", "other/z[1].jsonl", "other/name.txt", "bare/notes.md")
+		"sub/f.parquet.gz", "other/z[1].jsonl", "other/name.txt", "bare/notes.md", "bare/dataset_info.json", "sub/dataset_infos.json")
 	if err := os.Symlink(filepath.Join(dir, "a.json"), filepath.Join(dir, "other", "link.json")); err != nil {
 		t.Fatal(err)
 	}
