@@ -116,6 +116,9 @@ func DefaultOptions() Options {
 	}
 }
 
+// manySteps is beyond any run, and far from where products and sums of such numbers overflow.
+const manySteps = 1_000_000_000
+
 // Validate returns every fault of the options at once, each with the field's name and what to write instead.
 func (o Options) Validate() error {
 	var faults []error
@@ -130,6 +133,15 @@ func (o Options) Validate() error {
 	number := func(field string, v, low, high float64, cure string) {
 		check(v >= low && v <= high && !math.IsInf(v, 0), field, "%v is not allowed; use %s", v, cure)
 	}
+	count := func(field string, v int, cure string) {
+		check(v >= 1, field, "%d is not allowed; use %s", v, cure)
+		check(v <= manySteps, field, "%d is more than any run needs; use at most %d", v, manySteps)
+	}
+	interval := func(field string, v float64) {
+		const cure = "a whole number of steps, or a share of them below 1"
+		number(field, v, math.SmallestNonzeroFloat64, manySteps, cure)
+		check(!(v > 1 && v < manySteps) || v == math.Trunc(v), field, "%v is not allowed; use "+cure, v)
+	}
 	const most = math.MaxFloat64
 	check(o.OutputDir != "", "output_dir", "name the directory that the run is written to")
 	number("beta", o.Beta, math.SmallestNonzeroFloat64, most, "a number above 0, as 0.1")
@@ -141,16 +153,18 @@ func (o Options) Validate() error {
 	number("learning_rate", o.LearningRate, 0, most, "0 or more")
 	_, err = optim.NewSchedule(o.LRSchedulerType, 0, 1)
 	check(err == nil, "lr_scheduler_type", "%v", err)
-	number("warmup_steps", o.WarmupSteps, 0, most, "0, a number of steps, or a share of them below 1")
+	number("warmup_steps", o.WarmupSteps, 0, manySteps, "0, a number of steps, or a share of them below 1")
 	number("warmup_ratio", o.WarmupRatio, 0, 1, "a share from 0 to 1")
 	check(o.WarmupSteps == 0 || o.WarmupRatio == 0, "warmup_ratio", "warmup_steps is set as well; remove one of the two")
 	check(o.LRSchedulerType != "constant" || o.WarmupSteps == 0 && o.WarmupRatio == 0, "lr_scheduler_type",
 		"constant has no warmup; write constant_with_warmup, or remove warmup_steps and warmup_ratio")
-	check(o.PerDeviceTrainBatchSize >= 1, "per_device_train_batch_size", "%d is not allowed; use 1 or more", o.PerDeviceTrainBatchSize)
-	check(o.GradientAccumulationSteps >= 1, "gradient_accumulation_steps", "%d is not allowed; use 1 or more", o.GradientAccumulationSteps)
+	count("per_device_train_batch_size", o.PerDeviceTrainBatchSize, "1 or more, as 8")
+	count("gradient_accumulation_steps", o.GradientAccumulationSteps, "1 or more")
 	check(o.MicroBatchTokens >= 1, "micro_batch_tokens", "%d is not allowed; use 1 or more, as 2048", o.MicroBatchTokens)
-	check(o.MaxSteps == -1 || o.MaxSteps >= 1, "max_steps", "%d is not allowed; use 1 or more, or -1 for num_train_epochs", o.MaxSteps)
-	number("num_train_epochs", o.NumTrainEpochs, math.SmallestNonzeroFloat64, 1e9, "a number above 0, as 3")
+	if o.MaxSteps != -1 {
+		count("max_steps", o.MaxSteps, "1 or more, or -1 for num_train_epochs")
+	}
+	number("num_train_epochs", o.NumTrainEpochs, math.SmallestNonzeroFloat64, manySteps, "a number above 0, as 3")
 	among("train_sampling_strategy", o.TrainSamplingStrategy, SamplingRandom, SamplingSequential)
 	number("max_grad_norm", o.MaxGradNorm, 0, most, "a number above 0, or 0 to leave gradients as they are")
 	number("weight_decay", o.WeightDecay, 0, most, "0 or more")
@@ -158,9 +172,9 @@ func (o Options) Validate() error {
 	number("adam_beta2", o.AdamBeta2, 0, 1-0x1p-53, "a number from 0 to below 1, as 0.999")
 	number("adam_epsilon", o.AdamEpsilon, 0, most, "0 or more, as 1e-8")
 	among("save_strategy", o.SaveStrategy, SaveBySteps, SaveByEpoch, SaveNothing)
-	number("save_steps", o.SaveSteps, math.SmallestNonzeroFloat64, most, "a number of steps, or a share of them below 1")
+	interval("save_steps", o.SaveSteps)
 	check(o.SaveTotalLimit >= 0, "save_total_limit", "%d is not allowed; use 1 or more, or 0 to keep all", o.SaveTotalLimit)
-	number("logging_steps", o.LoggingSteps, math.SmallestNonzeroFloat64, most, "a number of steps, or a share of them below 1")
+	interval("logging_steps", o.LoggingSteps)
 	for _, item := range o.AllowMismatch {
 		among("allow_mismatch", item, comparedItems...)
 	}

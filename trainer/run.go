@@ -278,11 +278,14 @@ func (r *run) train(ctx context.Context, began Record, resumed bool) (Summary, e
 
 // timed takes step k, writes its metrics and, when it is time, its line. This process began at step first.
 func (r *run) timed(ctx context.Context, k int, began time.Time, first int) (Metrics, error) {
-	if err := ctx.Err(); err != nil {
-		return Metrics{}, fmt.Errorf("trainer: stopped after step %d of %d (resume goes on from the newest checkpoint): %w", k, r.plan.total, err)
-	}
 	start, before := time.Now(), r.tokens
-	m, err := r.step(ctx, k)
+	m, err := Metrics{}, ctx.Err()
+	if err == nil {
+		m, err = r.step(ctx, k)
+	}
+	if err != nil && ctx.Err() != nil {
+		return m, fmt.Errorf("trainer: stopped after step %d of %d (resume goes on from the newest checkpoint): %w", k, r.plan.total, err)
+	}
 	if err != nil {
 		return m, err
 	}

@@ -162,6 +162,34 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// cancelling stops the run from within a forward pass.
+type cancelling struct {
+	*tablePolicy
+	cancel   func()
+	forwards int
+}
+
+func (p *cancelling) Forward(ctx context.Context, b model.Batch, want model.Want) (model.Scores, error) {
+	if p.forwards--; p.forwards < 0 {
+		p.cancel()
+		return model.Scores{}, ctx.Err()
+	}
+	return p.tablePolicy.Forward(ctx, b, want)
+}
+
+// A run that is interrupted in the middle of a step says where it stands and how it goes on.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	policy := &cancelling{startTable(), cancel, 2}
+	o := smallOptions()
+	o.OutputDir = t.TempDir()
+	r, _ := testRun(t, o, policy, cached(t, startTable(), randomPairs(7, 3, 7)...))
+	_, err := r.train(ctx, Record{}, false)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "stopped after step 2 of ") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func leave(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
