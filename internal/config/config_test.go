@@ -101,6 +101,20 @@ func TestAliases(t *testing.T) {
 	}
 }
 
+// A null says nothing, a block is text, a file of comments is empty.
+func TestScalarsOfYAML(t *testing.T) {
+	got, err := resolve(t, "output: null\nmax_steps: ~\nlearning_rate:\nmodel: >-\n  a long\n  name\n", nil, nil)
+	if err != nil || got.Output != "" || got.Steps != -1 || got.Rate != 1e-6 || got.Model != "a long name" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := resolve(t, "# nothing yet\n", nil, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := resolve(t, "learnin_rate: null\n", nil, nil); err == nil {
+		t.Error("an unknown option without a value is no error")
+	}
+}
+
 func TestDefaultsStay(t *testing.T) {
 	got, err := resolve(t, "model: m\n", nil, nil)
 	if err != nil || got.Rate != 1e-6 || got.Steps != -1 || got.Roll != time.Minute || got.Model != "m" {

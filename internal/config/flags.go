@@ -12,7 +12,11 @@ func Flags(set *pflag.FlagSet, options any) {
 		}
 		value := &flagValue{field: f, now: f.text()}
 		for _, key := range f.keys() {
-			flag := set.VarPF(value, flagName(key), "", f.usage)
+			usage := f.usage
+			if f.alias != "" {
+				usage += "; also --" + flagName(f.alias)
+			}
+			flag := set.VarPF(value, flagName(key), "", usage)
 			flag.Hidden = key == f.alias
 			if kind(f.v) == "bool" {
 				flag.NoOptDefVal = "true"

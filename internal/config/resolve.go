@@ -119,15 +119,25 @@ func setEntry(entry *ast.MappingValueNode, byKey map[string]field, others []any)
 		return fmt.Errorf("unknown option %s", key)
 	}
 	// Numbers as YAML 1.1 tools write them (1e-6) reach their field as text, so that a file and a flag mean the same.
-	if scalar, ok := entry.Value.(ast.ScalarNode); ok {
-		if err := f.set(scalar.GetToken().Value); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
+	switch value := entry.Value.(type) {
+	case *ast.NullNode: // says nothing: the default stays
 		return nil
+	case *ast.LiteralNode: // a block, whose token is its | or >
+		return at(key, f.set(value.Value.Value))
+	case ast.ScalarNode:
+		return at(key, f.set(value.GetToken().Value))
 	}
 	fresh := f.v.Addr().Interface()
 	if err := yaml.NodeToValue(entry.Value, fresh); err != nil {
 		return fmt.Errorf("%s: want a %s", key, kind(f.v))
 	}
 	return nil
+}
+
+// at says which option an error is about.
+func at(key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", key, err)
 }
