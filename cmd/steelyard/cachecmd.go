@@ -19,7 +19,7 @@ func newCache(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
 		Short: "What is in a cache",
-		Args:  cobra.NoArgs,
+		Args:  subcommands,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newCacheStatus(s))

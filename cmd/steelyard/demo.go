@@ -24,7 +24,7 @@ func newDemo(s streams) *cobra.Command {
 		Long: `Unpacks a chat model of one million parameters and real preference pairs, computes
 the reference log-probabilities, trains, and shows what came of it. It takes about a
 minute on two cores.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), output, s) },
 	}
 	cmd.Flags().StringVar(&output, "output", "steelyard-demo", "directory to make")

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -45,7 +47,7 @@ func newPrecompute(s streams) *cobra.Command {
 reference model of --model, and writes them to --cache. Rows that can't be scored
 go to quarantine, each with a code and a reason. Flags of Apache Beam are understood
 too, under their own names.`,
-		Args: takesPairs(&o.Pairs),
+		Args: takesPairs,
 	}
 	resolve := options(cmd, &o, &trainOptions{})
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the run's record as JSON")
@@ -102,12 +104,6 @@ func runPrecompute(ctx context.Context, o precomputeOptions, s streams) (pipelin
 // pipeline returns the options as the pipeline takes them, or every fault of them.
 func (o *precomputeOptions) pipeline() (pipelines.Options, error) {
 	t, err := o.encoder()
-	if err != nil {
-		return pipelines.Options{}, usageError{err}
-	}
-	if err := runners.Check(o.Runner); err != nil {
-		return pipelines.Options{}, usageError{err}
-	}
 	p := pipelines.DefaultOptions()
 	p.Inputs, p.Pairs, p.Model, p.Cache = o.Pairs, o.reader(), o.Model, o.Cache
 	p.Template, p.Date, p.MaxLength, p.Boundary, p.Identical = t.Template, t.Date, t.MaxLength, t.Boundary, t.Identical
@@ -119,7 +115,7 @@ func (o *precomputeOptions) pipeline() (pipelines.Options, error) {
 		result, err := runners.Run(ctx, o.Runner, b)
 		return result.Counters, err
 	}
-	if err := p.Validate(); err != nil {
+	if err := errors.Join(err, runners.Check(o.Runner), p.Validate()); err != nil {
 		return p, usageError{err}
 	}
 	return p, nil
@@ -139,5 +135,8 @@ func printPrecomputed(s streams, dir string, p pipelines.Summary) {
 		}
 	}
 	fmt.Fprintf(s.out, "rows    %s\n", strings.Join(notes, "; "))
+	if len(c.Quarantined) > 0 {
+		fmt.Fprintf(s.out, "why     %s\n", filepath.Join(dir, "quarantine", p.Run.ID))
+	}
 	fmt.Fprintf(s.out, "cache   %s\n", dir)
 }

@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, s streams) int {
 		fmt.Fprintf(s.err, "steelyard: %s\n\nSee %s --help.\n", indent(err.Error()), cmd.CommandPath())
 		return exitUsage
 	case ctx.Err() != nil:
-		fmt.Fprintln(s.err, "steelyard: interrupted")
+		fmt.Fprintf(s.err, "steelyard: interrupted: %s\n", indent(err.Error()))
 		return exitFailed
 	}
 	fmt.Fprintf(s.err, "steelyard: %s\n", indent(err.Error()))
@@ -63,19 +63,34 @@ into a policy-only training step, as often as you like.`,
 		Version:       steelyard.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("there is no command %q", args[0])}
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          subcommands,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newPrecompute(s), newTrain(s), newTokenize(s), newCache(s), newVerify(s), newInspect(s), newDemo(s))
 	return root
+}
+
+// subcommands refuses the name of a command that there is not.
+func subcommands(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		return usageError{fmt.Errorf("there is no command %q; did you mean %s?", args[0], strings.Join(like, " or "))}
+	}
+	return usageError{fmt.Errorf("there is no command %q", args[0])}
+}
+
+// noArguments is for commands that are told everything by flags.
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%q belongs to no flag", args[0])}
+	}
+	return nil
 }
 
 // options declares a command's flags from its options and returns what fills them in, from the file of --config, the environment and

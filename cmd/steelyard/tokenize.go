@@ -20,7 +20,7 @@ func newTokenize(s streams) *cobra.Command {
 		Long: `Prints a JSON line a pair with its token ids, cut as precompute cuts them. DIR needs no
 weights: a directory with tokenizer.json, tokenizer_config.json and a chat template is
 enough. Rows that precompute would quarantine are printed to standard error.`,
-		Args: takesPairs(&o.Pairs),
+		Args: takesPairs,
 	}
 	resolve := options(cmd, &o, &precomputeOptions{}, &trainOptions{})
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -99,18 +99,16 @@ func runTokenize(cmd *cobra.Command, o dataOptions, s streams) error {
 }
 
 // takesPairs lets further file names follow --pairs: --pairs a.jsonl b.jsonl, as a shell expands a glob.
-func takesPairs(to *[]string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 && !cmd.Flags().Changed("pairs") {
-			return usageError{fmt.Errorf("%q follows no --pairs", args[0])}
-		}
-		for _, arg := range args {
-			if err := cmd.Flags().Set("pairs", arg); err != nil {
-				return err
-			}
-		}
-		return nil
+func takesPairs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 && !cmd.Flags().Changed("pairs") {
+		return usageError{fmt.Errorf("%q follows no --pairs", args[0])}
 	}
+	for _, arg := range args {
+		if err := cmd.Flags().Set("pairs", arg); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func first(list []string) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -31,7 +32,7 @@ func newTrain(s streams) *cobra.Command {
 		Long: `Trains the model of --model on the pairs of --cache and writes the run to --output:
 metrics.jsonl, checkpoint-N/ and, at its top, the trained model as transformers loads it.
 Options have the names and defaults of TRL's DPOConfig.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	resolve := options(cmd, &o, &precomputeOptions{})
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the summary as JSON")
@@ -57,7 +58,11 @@ func runTrain(ctx context.Context, o trainOptions, s streams) (trainer.Summary, 
 	if err := need([2]string{"model", o.Model}, [2]string{"cache", o.Cache}, [2]string{"output", o.OutputDir}); err != nil {
 		return none, err
 	}
-	if err := o.Options.Validate(); err != nil {
+	err := o.Options.Validate()
+	if o.Threads < 0 {
+		err = errors.Join(err, fmt.Errorf("threads: %d is negative; 0 uses every core", o.Threads))
+	}
+	if err != nil {
 		return none, usageError{err}
 	}
 	st, err := storage.OpenURL(ctx, o.Cache)
@@ -98,6 +103,10 @@ func runTrain(ctx context.Context, o trainOptions, s streams) (trainer.Summary, 
 }
 
 func printTrained(s streams, t trainer.Summary) {
+	if t.Resumed == t.Steps {
+		fmt.Fprintf(s.out, "all %d steps were taken before\nmodel   %s\n", t.Steps, t.OutputDir)
+		return
+	}
 	fmt.Fprintf(s.out, "trained %d steps (%.2f epochs of %d pairs), mean loss %.4f\n", t.Steps, t.Epochs, t.Rows, t.TrainLoss)
 	fmt.Fprintf(s.out, "model   %s\n", t.OutputDir)
 }

@@ -27,7 +27,7 @@ func newVerify(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify --cache DIR [--model DIR]",
 		Short: "Check a cache against its manifest and, given the model, against rows scored again",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 	}
 	resolve := options(cmd, &o, &precomputeOptions{}, &trainOptions{})
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
