@@ -60,7 +60,7 @@ type View struct {
 	Truncated   int64          `json:"truncated"` // rows with a completion cut by max_length
 	Identical   int64          `json:"identical"` // rows whose chosen and rejected have the same tokens
 	Diverged    int64          `json:"diverged"`  // rows whose prompt was no token prefix
-	Tokens      Fingerprint    `json:"tokens"`    // tokenizer, chat_template, template_args, date, max_length, truncation_mode, boundary
+	Tokens      Fingerprint    `json:"tokens"`    // tokenizer, chat_template, template_date, max_length, truncation_mode, boundary
 	Options     map[string]any `json:"options,omitempty"`
 }
 
