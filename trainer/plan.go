@@ -45,6 +45,11 @@ func (p plan) epochs(steps int) float64 {
 	return float64(steps/p.perEp) + float64(done)/float64(p.groups)
 }
 
+// pairs returns how many pairs were seen after so many steps, repeats included.
+func (p plan) pairs(steps int) int {
+	return steps/p.perEp*p.rows + min(steps%p.perEp*p.accum*p.batch, p.rows)
+}
+
 // endsEpoch says whether an epoch is complete after so many steps.
 func (p plan) endsEpoch(steps int) bool { return steps%p.perEp == 0 }
 

@@ -71,6 +71,9 @@ func TestPlanCoversEpochs(t *testing.T) {
 						}
 						at = g.To
 					}
+					if got, want := p.pairs(k+1), epoch*rows+at; got != want {
+						t.Fatalf("%d rows by %d by %d: %d pairs after step %d, want %d", rows, batch, accum, got, k, want)
+					}
 					if p.endsEpoch(k+1) != (at == rows) {
 						t.Fatalf("%d rows by %d by %d: step %d ends at row %d", rows, batch, accum, k, at)
 					}

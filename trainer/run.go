@@ -26,6 +26,8 @@ type Inputs struct {
 	Open func(ctx context.Context, digest string) (*cache.Snapshot, error)
 	// Console gets a line every logging_steps; nil is none.
 	Console io.Writer
+	// Status gets a line after every step, which replaces the last: rows, tokens/s and time left. nil is none.
+	Status func(line string)
 	// Program names the program in the run's record. Example: "steelyard 0.1.0".
 	Program string
 }
@@ -62,6 +64,7 @@ type run struct {
 	policy   model.Trainable
 	from     *checkpoint.Dir
 	console  io.Writer
+	status   func(line string)
 	rows     rows
 	view     schemas.View
 	order    func(epoch, i int) int // the row at place i of an epoch
@@ -99,7 +102,7 @@ func Run(ctx context.Context, o Options, in Inputs) (Summary, error) {
 	} else if err := checkFree(o.OutputDir); err != nil {
 		return Summary{}, err
 	}
-	r := &run{o: o, policy: in.Policy, from: in.From, console: in.Console}
+	r := &run{o: o, policy: in.Policy, from: in.From, console: in.Console, status: in.Status}
 	defer func() {
 		for _, c := range r.closers {
 			c.Close()
@@ -206,6 +209,7 @@ func (r *run) begin(ctx context.Context) error {
 	if r.record.SampleDifference, err = r.checkSample(ctx); err != nil {
 		return err
 	}
+	r.say("view %s: %d pairs, %d steps", r.record.View, r.record.Rows, r.record.Steps)
 	for _, m := range r.record.Mismatches {
 		r.say("cache and policy differ in %s, which %s allows", m.Item, m.AllowedBy)
 	}
@@ -294,9 +298,12 @@ func (r *run) timed(ctx context.Context, k int, began time.Time, first int) (Met
 	if err := r.journal.write(m); err != nil {
 		return m, err
 	}
+	left := time.Since(began) / time.Duration(k+1-first) * time.Duration(r.plan.total-k-1)
 	if (k+1)%stepCount(r.o.LoggingSteps, r.plan.total) == 0 || k+1 == r.plan.total {
-		pace := time.Since(began) / time.Duration(k+1-first)
-		r.say("%s", m.line(r.plan.total, pace*time.Duration(r.plan.total-k-1)))
+		r.say("%s", m.line(r.plan.total, left))
+	}
+	if r.status != nil {
+		r.status(fmt.Sprintf("rows %d of %d, %.0f tokens/s, %s left", r.plan.pairs(k+1), r.plan.pairs(r.plan.total), m.TokensPerSecond, left.Round(time.Second)))
 	}
 	return m, nil
 }

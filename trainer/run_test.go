@@ -96,7 +96,7 @@ func TestRunDirectory(t *testing.T) {
 	if log[8].Loss >= math.Ln2 {
 		t.Errorf("the loss is %v after the last step", log[8].Loss)
 	}
-	if lines := strings.Split(strings.TrimSpace(console), "\n"); len(lines) != 3 || !strings.HasPrefix(lines[0], "step 3/9  epoch 1.50  loss ") {
+	if lines := strings.Split(strings.TrimSpace(console), "\n"); len(lines) != 4 || !strings.HasSuffix(lines[0], ": 7 pairs, 9 steps") || !strings.HasPrefix(lines[1], "step 3/9  epoch 1.50  loss ") {
 		t.Errorf("the console has %q", lines)
 	}
 	var s state
@@ -184,7 +184,12 @@ func TestInterrupted(t *testing.T) {
 	o := smallOptions()
 	o.OutputDir = t.TempDir()
 	r, _ := testRun(t, o, policy, cached(t, startTable(), randomPairs(7, 3, 7)...))
+	var status []string
+	r.status = func(line string) { status = append(status, line) }
 	_, err := r.train(ctx, Record{}, false)
+	if len(status) != 2 || !strings.HasPrefix(status[1], "rows 7 of ") || !strings.HasSuffix(status[1], " left") {
+		t.Errorf("the status was %q", status)
+	}
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "stopped after step 2 of ") {
 		t.Errorf("got %v", err)
 	}

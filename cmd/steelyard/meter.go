@@ -55,6 +55,12 @@ func (m *meter) print(line string) {
 	m.width = len(line)
 }
 
+// Write puts lines that stay above the line that is written over.
+func (m *meter) Write(text []byte) (int, error) {
+	m.done()
+	return m.out.Write(text)
+}
+
 // done takes the line off the terminal.
 func (m *meter) done() {
 	if m.terminal && m.width > 0 {

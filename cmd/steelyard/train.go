@@ -88,7 +88,9 @@ func runTrain(ctx context.Context, o trainOptions, s streams) (trainer.Summary, 
 		return none, err
 	}
 	defer unlock()
-	return trainer.Run(ctx, o.Options, trainer.Inputs{
+	m := newMeter(s.err)
+	defer m.done()
+	in := trainer.Inputs{
 		Policy: policy,
 		From:   dir,
 		Open: func(ctx context.Context, digest string) (*cache.Snapshot, error) {
@@ -97,9 +99,13 @@ func runTrain(ctx context.Context, o trainOptions, s streams) (trainer.Summary, 
 			}
 			return cache.OpenDigest(ctx, st, digest)
 		},
-		Console: s.err,
+		Console: m,
 		Program: "steelyard " + steelyard.Version,
-	})
+	}
+	if m.terminal { // elsewhere the lines of logging_steps are enough
+		in.Status = m.print
+	}
+	return trainer.Run(ctx, o.Options, in)
 }
 
 func printTrained(s streams, t trainer.Summary) {
