@@ -223,6 +223,7 @@ func TestInterrupted(t *testing.T) {
 	lines := chats(t, 400)
 	for _, runner := range []string{"direct", "prism"} {
 		t.Run(runner, func(t *testing.T) {
+			mayCancel(t, runner)
 			o := options(t, runner, lines...)
 			o.BatchTokens = 1 // many batches: somewhere to stop
 			ctx, cancel := context.WithCancel(t.Context())

@@ -121,9 +121,19 @@ func TestUnknownRunner(t *testing.T) {
 	}
 }
 
+// mayCancel skips a test that calls a run on prism off, under the race detector: there prism (2.77.0) closes channels that its own
+// goroutines may be sending on (worker.shutdown against ProcessOn), and the detector would blame the test.
+func mayCancel(t *testing.T, runner string) {
+	t.Helper()
+	if raceDetector && runner == "prism" {
+		t.Skip("prism has a data race of its own when a run is called off")
+	}
+}
+
 func TestEndedContext(t *testing.T) {
 	for _, runner := range runners.Names() {
 		t.Run(runner, func(t *testing.T) {
+			mayCancel(t, runner)
 			why := errors.New("the user went home")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(50*time.Millisecond, func() { cancel(why) })
@@ -137,6 +147,18 @@ func TestEndedContext(t *testing.T) {
 				t.Errorf("the next run: %v", err)
 			}
 		})
+	}
+}
+
+// A run that is called off while it is starting ends in order: prism takes the process with it when the launcher goes too soon.
+func TestContextThatEndsEarly(t *testing.T) {
+	mayCancel(t, "prism")
+	for i := range 60 {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Duration(i)*300*time.Microsecond, cancel)
+		if _, err := runners.Run(ctx, "prism", pipeline("wait")); !errors.Is(err, context.Canceled) {
+			t.Errorf("called off after %d × 300 µs: %v, want context.Canceled", i, err)
+		}
 	}
 }
 

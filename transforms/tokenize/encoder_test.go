@@ -89,17 +89,22 @@ func TestTextEndsInEOS(t *testing.T) {
 	}
 }
 
-// Text is appended to what the boundary of the prompt may merge with: the two sequences leave the prompt at different places, and both
-// completions start at the earlier one.
+// One completion goes on with the prompt's last word and merges with it, the other does not: both start where the earlier one leaves the
+// prompt, whichever side that is.
 func TestBoundary(t *testing.T) {
-	p := schemas.Pair{Kind: schemas.KindText, Prompt: "The answer is ", Chosen: "blue", Rejected: "42"}
+	for _, sides := range [][2]string{{"er is blue", " 42"}, {" 42", "er is blue"}} {
+		testBoundary(t, schemas.Pair{Kind: schemas.KindText, Prompt: "This is the answ", Chosen: sides[0], Rejected: sides[1]})
+	}
+}
+
+func testBoundary(t *testing.T, p schemas.Pair) {
 	e := newEncoder(t, Options{})
 	prompt := e.Tokenizer.Encode(p.Prompt, true)
 	chosen := e.Tokenizer.Encode(p.Prompt+p.Chosen, true)
 	rejected := e.Tokenizer.Encode(p.Prompt+p.Rejected, true)
 	a, b := sharedPrefix(prompt, chosen), sharedPrefix(prompt, rejected)
-	if a >= len(prompt) && b >= len(prompt) {
-		t.Fatalf("this tokenizer does not merge a trailing space; prompt %v, %v, %v", prompt, chosen, rejected)
+	if a == b || min(a, b) == len(prompt) {
+		t.Fatalf("the sequences leave the prompt's %d tokens after %d and %d; this test needs two places", len(prompt), a, b)
 	}
 	got, q := e.Encode(p)
 	if q != nil {
@@ -111,7 +116,7 @@ func TestBoundary(t *testing.T) {
 	}
 
 	e = newEncoder(t, Options{Boundary: Strict})
-	if _, q := e.Encode(p); q == nil || q.Code != schemas.CodePromptNotPrefix || !strings.Contains(q.Reason, `" "`) {
+	if _, q := e.Encode(p); q == nil || q.Code != schemas.CodePromptNotPrefix || !strings.Contains(q.Reason, fmt.Sprintf("last %d tokens, %q", len(prompt)-n, e.Tokenizer.Decode(prompt[n:], false))) {
 		t.Errorf("strict: %+v, want prompt_not_prefix and the tokens in words", q)
 	}
 }
