@@ -48,10 +48,10 @@ func (o Options) withDefaults() Options {
 func (o Options) validate() error {
 	var faults []error
 	if err := checkRun(o.Run); err != nil {
-		faults = append(faults, fmt.Errorf("Run: %w", err))
+		faults = append(faults, fmt.Errorf("run: %w", err))
 	}
 	if len(o.Fingerprint) == 0 {
-		faults = append(faults, errors.New("Fingerprint: it is empty; a cache must know what it was made of"))
+		faults = append(faults, errors.New("fingerprint: it is empty; a cache must know what it was made of"))
 	}
 	return errors.Join(faults...)
 }

@@ -329,7 +329,7 @@ func TestRefusals(t *testing.T) {
 
 func TestOptionsValidate(t *testing.T) {
 	err := Options{Format: "csv", MaxRowBytes: -1, Limit: -1, Columns: map[string]string{"promt": "x", "chosen": ""}}.Validate()
-	for _, want := range []string{`Format: "csv"`, "MaxRowBytes: -1", "Limit: -1", `"promt" is no column`, `"chosen" is mapped to nothing`} {
+	for _, want := range []string{`format: "csv"`, "max_row_bytes: -1", "limit: -1", `"promt" is no column`, `"chosen" is mapped to nothing`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Validate: got %v, want it to say %s", err, want)
 		}

@@ -107,13 +107,13 @@ func (o Options) Validate() error {
 	o = o.withDefaults()
 	var faults []error
 	if !slices.Contains(Formats, o.Format) {
-		faults = append(faults, fmt.Errorf("Format: %q is none of %v", o.Format, Formats))
+		faults = append(faults, fmt.Errorf("format: %q is none of %v", o.Format, Formats))
 	}
 	if o.MaxRowBytes < 0 {
-		faults = append(faults, fmt.Errorf("MaxRowBytes: %d is negative", o.MaxRowBytes))
+		faults = append(faults, fmt.Errorf("max_row_bytes: %d is negative", o.MaxRowBytes))
 	}
 	if o.Limit < 0 {
-		faults = append(faults, fmt.Errorf("Limit: %d is negative; 0 means all rows", o.Limit))
+		faults = append(faults, fmt.Errorf("limit: %d is negative; 0 means all rows", o.Limit))
 	}
 	names := make([]string, 0, len(o.Columns))
 	for name := range o.Columns {
@@ -123,14 +123,14 @@ func (o Options) Validate() error {
 	ours := map[string]string{}
 	for _, name := range names {
 		if other, ok := ours[o.Columns[name]]; ok {
-			faults = append(faults, fmt.Errorf("Columns: %q is mapped to both %s and %s; a column is read once", o.Columns[name], other, name))
+			faults = append(faults, fmt.Errorf("columns: %q is mapped to both %s and %s; a column is read once", o.Columns[name], other, name))
 		}
 		ours[o.Columns[name]] = name
 		if !slices.Contains(ColumnNames, name) {
-			faults = append(faults, fmt.Errorf("Columns: %q is no column of ours; they are %s", name, strings.Join(ColumnNames, ", ")))
+			faults = append(faults, fmt.Errorf("columns: %q is no column of ours; they are %s", name, strings.Join(ColumnNames, ", ")))
 		}
 		if o.Columns[name] == "" {
-			faults = append(faults, fmt.Errorf("Columns: %q is mapped to nothing", name))
+			faults = append(faults, fmt.Errorf("columns: %q is mapped to nothing", name))
 		}
 	}
 	return errors.Join(faults...)

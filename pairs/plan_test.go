@@ -172,7 +172,7 @@ func TestPlanFails(t *testing.T) {
 		path string
 		o    Options
 		err  string
-	}{{bad, Options{}, "its name says gzip"}, {cut, Options{Limit: 2}, "ends inside the array"}, {cut, Options{Limit: -2}, "Limit"}} {
+	}{{bad, Options{}, "its name says gzip"}, {cut, Options{Limit: 2}, "ends inside the array"}, {cut, Options{Limit: -2}, "limit"}} {
 		if _, err := Plan(t.Context(), []Input{{Path: test.path}}, test.o); err == nil || !strings.Contains(err.Error(), test.err) {
 			t.Errorf("Plan of %s with limit %d: got %v, want an error with %q", filepath.Base(test.path), test.o.Limit, err, test.err)
 		}

@@ -319,7 +319,7 @@ func TestReadStops(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || n != 1 {
 		t.Errorf("Read cancelled: got %v after %d pairs, want %v after 1", err, n, context.Canceled)
 	}
-	if err := Read(t.Context(), item, Options{Format: "csv"}, ok, fine); err == nil || !strings.Contains(err.Error(), "Format") {
+	if err := Read(t.Context(), item, Options{Format: "csv"}, ok, fine); err == nil || !strings.Contains(err.Error(), "format") {
 		t.Errorf("Read with a wrong format: got %v", err)
 	}
 	if err := Read(t.Context(), schemas.WorkItem{Path: filepath.Dir(path), End: -1}, Options{}, ok, fine); err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
+	//lint:ignore SA1019 Beam prefers prism, which encodes what crosses a stage and holds it in memory; on one machine direct is the leaner
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/runners/direct"
 )
 

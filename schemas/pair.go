@@ -13,9 +13,9 @@ const (
 // A Source is the place of a row in the data set of a run.
 type Source struct {
 	// File is the number of the file in the run's input list, from 0.
-	File int32
+	File int32 `json:"file"`
 	// Pos is the byte offset of the row in line files (in the decompressed stream) and the row number in Parquet and arrays.
-	Pos int64
+	Pos int64 `json:"pos"`
 }
 
 // Less reports whether s comes before t in the order of the data set.

@@ -38,7 +38,7 @@ func (l local) path(ctx context.Context, op, name string) (string, error) {
 		return "", fmt.Errorf("storage: %s %s: %w", op, l.URL(name), err)
 	}
 	if !fs.ValidPath(name) || name == "." || strings.HasPrefix(path.Base(name), tempPrefix) {
-		return "", fmt.Errorf("storage: %s %q: not the name of an object: want slash-separated elements below %s, none of them . or ..", op, name, l.dir)
+		return "", fmt.Errorf("storage: %s %q: not the name of an object: want slash-separated elements below %s, no dots alone", op, name, l.dir)
 	}
 	return filepath.Join(l.dir, filepath.FromSlash(name)), nil
 }

@@ -131,8 +131,7 @@ func TestTheConfigSaysWhatIsSaved(t *testing.T) {
 			t.Errorf("%s: dtype %q (%v)", dir, config.DType, err)
 		}
 	}
-	var record trainer.Record
-	record = must(trainer.ReadRecord(o.OutputDir))(t)
+	record := must(trainer.ReadRecord(o.OutputDir))(t)
 	if record.Rows != 14 || record.Steps != 1 || len(record.Fingerprint) != 5 || record.View != "20261123T180351Z-0001" {
 		t.Errorf("the record is %+v", record)
 	}

@@ -24,6 +24,9 @@ type Inputs struct {
 	From   *checkpoint.Dir
 	// Open opens the snapshot of the cache with that digest, or the newest for "". A resumed run asks for the one it began with.
 	Open func(ctx context.Context, digest string) (*cache.Snapshot, error)
+	// Template is the source of a chat template that takes the place of From's, in the comparison with the cache and in what is saved.
+	// "" is From's own.
+	Template string
 	// Console gets a line every logging_steps; nil is none.
 	Console io.Writer
 	// Status gets a line after every step, which replaces the last: rows, tokens/s and time left. nil is none.
@@ -63,6 +66,7 @@ type run struct {
 	o        Options
 	policy   model.Trainable
 	from     *checkpoint.Dir
+	template string // in place of from's, or ""
 	console  io.Writer
 	status   func(line string)
 	rows     rows
@@ -102,7 +106,7 @@ func Run(ctx context.Context, o Options, in Inputs) (Summary, error) {
 	} else if err := checkFree(o.OutputDir); err != nil {
 		return Summary{}, err
 	}
-	r := &run{o: o, policy: in.Policy, from: in.From, console: in.Console, status: in.Status}
+	r := &run{o: o, policy: in.Policy, from: in.From, template: in.Template, console: in.Console, status: in.Status}
 	defer func() {
 		for _, c := range r.closers {
 			c.Close()
@@ -170,9 +174,12 @@ func (r *run) checkCache(values schemas.Fingerprint) error {
 	if err != nil {
 		return err
 	}
-	template, err := checkpoint.ChatTemplate(r.from.Path())
-	if err != nil && !errors.Is(err, checkpoint.ErrNoTemplate) {
-		return err
+	template := r.template
+	if template == "" {
+		template, err = checkpoint.ChatTemplate(r.from.Path())
+		if err != nil && !errors.Is(err, checkpoint.ErrNoTemplate) {
+			return err
+		}
 	}
 	r.record.Tokens = schemas.Fingerprint{
 		{Name: schemas.ItemTokenizer, Digest: tokenizer, Detail: r.from.Path()},

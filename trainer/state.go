@@ -201,5 +201,8 @@ func (r *run) saveModel(dir string) error {
 	for _, p := range r.policy.Params() {
 		named = append(named, checkpoint.Named{Name: p.Name, Shape: p.Shape, Data: p.Data})
 	}
-	return checkpoint.Save(dir, r.from, named)
+	if err := checkpoint.Save(dir, r.from, named); err != nil || r.template == "" {
+		return err
+	}
+	return checkpoint.SaveTemplate(dir, r.template)
 }

@@ -27,13 +27,22 @@ func newCache(s streams) *cobra.Command {
 }
 
 func newCacheStatus(s streams) *cobra.Command {
+	var dir string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status CACHE",
 		Short: "List the runs, views and parts of a cache",
-		Args:  exactly(1, "CACHE"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if dir != "" { // named by a flag, as other commands have it
+				return noArguments(cmd, args)
+			}
+			return exactly(1, "CACHE")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			st, err := storage.OpenURL(cmd.Context(), args[0])
+			if dir == "" {
+				dir = args[0]
+			}
+			st, err := storage.OpenURL(cmd.Context(), dir)
 			if err != nil {
 				return err
 			}
@@ -50,6 +59,7 @@ func newCacheStatus(s streams) *cobra.Command {
 			return printStatus(s.out, st.URL(""), o)
 		},
 	}
+	cmd.Flags().StringVar(&dir, "cache", "", "the cache, in place of CACHE")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
@@ -51,14 +52,21 @@ func (o *dataOptions) encoder() (tokenize.Options, error) {
 	if o.DropIdentical {
 		t.Identical = tokenize.Drop
 	}
-	if o.ChatTemplate != "" {
-		text, err := os.ReadFile(o.ChatTemplate)
-		if err != nil {
-			return t, fmt.Errorf("chat_template: %w", err)
-		}
-		t.Template = string(text)
+	var err error
+	t.Template, err = readTemplate(o.ChatTemplate)
+	return t, err
+}
+
+// readTemplate reads the file of a chat template; "" is no file.
+func readTemplate(file string) (string, error) {
+	if file == "" {
+		return "", nil
 	}
-	return t, nil
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("chat_template: %w", err)
+	}
+	return string(text), nil
 }
 
 // check returns every fault of the options that can be seen without reading data.
@@ -75,7 +83,7 @@ func (o *dataOptions) check() error {
 
 // limits are a model's vocabulary and positions, or 0, 0 for a directory that holds tokenizer files alone.
 func limits(dir string) (vocab, positions int, err error) {
-	if _, err := os.Stat(dir + "/config.json"); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, "config.json")); errors.Is(err, os.ErrNotExist) {
 		return 0, 0, nil
 	}
 	c, err := checkpoint.ReadConfig(dir)

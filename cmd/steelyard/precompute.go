@@ -17,6 +17,7 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/config"
 	"github.com/steelyard-ml/steelyard/pipelines"
 	"github.com/steelyard-ml/steelyard/runners"
+	"github.com/steelyard-ml/steelyard/transforms/reflogp"
 )
 
 // precomputeOptions are the options of precompute.
@@ -27,14 +28,15 @@ type precomputeOptions struct {
 	Runner        string        `yaml:"runner" usage:"what runs the pipeline: direct or prism"`
 	TokenLogps    bool          `yaml:"token_logps" usage:"keep the value of every completion token beside the sums"`
 	MaxQuarantine float64       `yaml:"max_quarantine" usage:"share of malformed rows above which the run fails"`
-	BatchTokens   int           `yaml:"batch_tokens" usage:"tokens that go through the model at a time; 0: a default; changes no value"`
+	BatchTokens   int           `yaml:"batch_tokens" usage:"tokens that go through the model at a time; changes no value"`
 	Threads       int           `yaml:"threads" usage:"threads that compute; 0: all cores; changes no value"`
 	RollEvery     time.Duration `yaml:"roll_every" usage:"longest time that a part stays open; 0: a minute"`
 }
 
 func defaultPrecomputeOptions() precomputeOptions {
 	d := pipelines.DefaultOptions()
-	return precomputeOptions{dataOptions: defaultDataOptions(), Runner: d.Runner, TokenLogps: d.TokenLogps, MaxQuarantine: d.MaxQuarantine}
+	return precomputeOptions{dataOptions: defaultDataOptions(), Runner: d.Runner, TokenLogps: d.TokenLogps, MaxQuarantine: d.MaxQuarantine,
+		BatchTokens: reflogp.DefaultBatchTokens}
 }
 
 func newPrecompute(s streams) *cobra.Command {
@@ -110,6 +112,7 @@ func (o *precomputeOptions) pipeline() (pipelines.Options, error) {
 	p.TokenLogps, p.MaxQuarantine, p.RollEvery = o.TokenLogps, o.MaxQuarantine, o.RollEvery
 	p.Threads, p.BatchTokens, p.Runner = o.Threads, o.BatchTokens, o.Runner
 	p.Program = "steelyard " + steelyard.Version
+	o.TemplateDate = t.Date // the record keeps what was used
 	p.Record = config.Record(o)
 	p.Execute = func(ctx context.Context, b *beam.Pipeline) (map[string]int64, error) {
 		result, err := runners.Run(ctx, o.Runner, b)

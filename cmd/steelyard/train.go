@@ -17,9 +17,10 @@ import (
 
 // trainOptions are the options of train.
 type trainOptions struct {
-	Model   string `yaml:"model" usage:"directory of the model to train: the one the cache was made with"`
-	Cache   string `yaml:"cache" usage:"cache that precompute made"`
-	Threads int    `yaml:"threads" usage:"threads that compute; 0: all cores"`
+	Model        string `yaml:"model" usage:"directory of the model to train: the one the cache was made with"`
+	Cache        string `yaml:"cache" usage:"cache that precompute made"`
+	Threads      int    `yaml:"threads" usage:"threads that compute; 0: all cores"`
+	ChatTemplate string `yaml:"chat_template" usage:"file with the chat template the cache was made with, where it is not the model's; saved with the trained model"`
 	trainer.Options
 }
 
@@ -62,7 +63,8 @@ func runTrain(ctx context.Context, o trainOptions, s streams) (trainer.Summary, 
 	if o.Threads < 0 {
 		err = errors.Join(err, fmt.Errorf("threads: %d is negative; 0 uses every core", o.Threads))
 	}
-	if err != nil {
+	template, templateErr := readTemplate(o.ChatTemplate)
+	if err := errors.Join(err, templateErr); err != nil {
 		return none, usageError{err}
 	}
 	st, err := storage.OpenURL(ctx, o.Cache)
@@ -91,8 +93,9 @@ func runTrain(ctx context.Context, o trainOptions, s streams) (trainer.Summary, 
 	m := newMeter(s.err)
 	defer m.done()
 	in := trainer.Inputs{
-		Policy: policy,
-		From:   dir,
+		Policy:   policy,
+		From:     dir,
+		Template: template,
 		Open: func(ctx context.Context, digest string) (*cache.Snapshot, error) {
 			if digest == "" {
 				return cache.Open(ctx, st)

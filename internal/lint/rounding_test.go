@@ -51,6 +51,10 @@ func f(a, b, c float32, i, j int, x float64) float32 {
 	_ = i*j + i
 	_ = x*2 + 1
 	const k = 2.0*3.0 + 1.0
+	held := a * b
+	bad += held
+	good = float32(a * b)
+	bad += good
 	return bad + good
 }`
 	fset := token.NewFileSet()
@@ -62,7 +66,7 @@ func f(a, b, c float32, i, j int, x float64) float32 {
 	for _, pos := range fusible(t, fset, "p", []*ast.File{file}, nil) {
 		lines = append(lines, fset.Position(pos).Line)
 	}
-	if want := []int{3, 4, 5, 8, 10}; !slices.Equal(lines, want) {
+	if want := []int{3, 4, 5, 8, 10, 13}; !slices.Equal(lines, want) {
 		t.Errorf("found fusible products in lines %v, want %v", lines, want)
 	}
 }
@@ -71,10 +75,11 @@ func f(a, b, c float32, i, j int, x float64) float32 {
 func fusible(t *testing.T, fset *token.FileSet, path string, files []*ast.File, export map[string]string) []token.Pos {
 	t.Helper()
 	conf := types.Config{Importer: importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(export[path]) })}
-	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
+	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}}
 	if _, err := conf.Check(path, fset, files, info); err != nil {
 		t.Fatal(err)
 	}
+	held := map[types.Object]bool{} // variables that a product is assigned to: the compiler may fuse across statements
 	product := func(e ast.Expr) bool {
 		for {
 			if paren, ok := e.(*ast.ParenExpr); ok {
@@ -85,6 +90,9 @@ func fusible(t *testing.T, fset *token.FileSet, path string, files []*ast.File, 
 				break
 			}
 		}
+		if name, ok := e.(*ast.Ident); ok {
+			return held[info.Uses[name]]
+		}
 		b, ok := e.(*ast.BinaryExpr)
 		if !ok || b.Op != token.MUL {
 			return false
@@ -92,6 +100,18 @@ func fusible(t *testing.T, fset *token.FileSet, path string, files []*ast.File, 
 		tv := info.Types[b]
 		basic, ok := tv.Type.Underlying().(*types.Basic)
 		return ok && tv.Value == nil && basic.Info()&(types.IsFloat|types.IsComplex) != 0
+	}
+	for _, f := range files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if n, ok := n.(*ast.AssignStmt); ok && len(n.Lhs) == len(n.Rhs) && (n.Tok == token.ASSIGN || n.Tok == token.DEFINE) {
+				for i, to := range n.Lhs {
+					if name, ok := to.(*ast.Ident); ok && product(n.Rhs[i]) {
+						held[info.ObjectOf(name)] = true
+					}
+				}
+			}
+			return true
+		})
 	}
 	var found []token.Pos
 	for _, f := range files {

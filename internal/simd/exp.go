@@ -18,7 +18,7 @@ func fma(a, b, c float32) float32 {
 //
 //go:noinline
 func fmaOdd(a, b, c float32) float32 {
-	p, q := float64(a)*float64(b), float64(c)
+	p, q := float64(float64(a)*float64(b)), float64(c)
 	s := float64(p) + q
 	t := float64(s - p)
 	e := float64(p-float64(s-t)) + float64(q-t)

@@ -29,7 +29,7 @@ func Log(x float64) float64 {
 	}
 	m, exp := math.Frexp(x)
 	if m < math.Sqrt2/2 {
-		m, exp = 2*m, exp-1
+		m, exp = float64(2*m), exp-1
 	}
 	f := (m - 1) / (m + 1)
 	s := float64(f * f)

@@ -17,6 +17,8 @@ const (
 	weightsName = "model.safetensors"
 	indexName   = "model.safetensors.index.json"
 	configName  = "config.json"
+
+	templateName = "chat_template.jinja"
 )
 
 // A Dir is an open Hugging Face model directory.

@@ -13,7 +13,7 @@ import (
 // carried are the files of a model directory that are copied as they are, where they exist.
 var carried = []string{
 	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model",
-	"chat_template.jinja", "chat_template.json", "generation_config.json",
+	templateName, "chat_template.json", "generation_config.json",
 }
 
 // Save writes a model directory that transformers loads with default arguments: the tensors as float32, config.json of the directory
@@ -47,6 +47,14 @@ func Save(dir string, from *Dir, tensors []Named) error {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// SaveTemplate writes the chat template of a directory: chat_template.jinja, which goes before one in tokenizer_config.json.
+func SaveTemplate(dir, template string) error {
+	return writeAtomically(filepath.Join(dir, templateName), func(w io.Writer) error {
+		_, err := io.WriteString(w, template)
+		return err
+	})
 }
 
 func copyFile(to, from string) error {

@@ -63,7 +63,7 @@ func tokenText(value json.RawMessage) json.RawMessage {
 // ChatTemplate returns the chat template of a directory: chat_template.jinja, or chat_template in tokenizer_config.json, whose list form
 // gives the one named "default". ErrNoTemplate where there is none.
 func ChatTemplate(dir string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, "chat_template.jinja"))
+	text, err := os.ReadFile(filepath.Join(dir, templateName))
 	if err == nil {
 		return string(text), nil
 	}
