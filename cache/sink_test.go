@@ -158,8 +158,8 @@ func TestSinkOptions(t *testing.T) {
 	st := local(t, t.TempDir())
 	s := cache.NewSink(st, cache.Options{Run: "../x"})
 	err := s.Write(ctx, pair(1, 9, schemas.Source{}))
-	wantError(t, "both faults", err, nil, "Run: ")
-	wantError(t, "both faults", err, nil, "Fingerprint: ")
+	wantError(t, "both faults", err, nil, "run: ")
+	wantError(t, "both faults", err, nil, "fingerprint: ")
 	if got := names(t, st, ""); got != nil {
 		t.Errorf("the store holds %v", got)
 	}
