@@ -326,7 +326,7 @@ func (p *parser) escape(b []byte) ([]byte, error) {
 	return nil, refuse(schemas.CodeBadUTF8, "the escape \\u%04x before byte %d is half a character (a lone surrogate), which no UTF-8 text can hold; mend the text, which was cut inside an emoji or the like", r, p.i)
 }
 
-// hex4 reads uXXXX.
+// hex4 reads the four hex digits of an escape, the letter u before them.
 func (p *parser) hex4() (rune, bool) {
 	if p.i+5 > len(p.s) {
 		return 0, false

@@ -62,7 +62,7 @@ func (r *run) save(steps int) error {
 		err = os.Rename(staged, final)
 	}
 	if err == nil {
-		err = syncDir(r.o.OutputDir)
+		err = checkpoint.SyncDir(r.o.OutputDir)
 	}
 	if err == nil {
 		err = errors.Join(os.Remove(filepath.Dir(staged)), r.rotate())

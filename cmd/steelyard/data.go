@@ -69,16 +69,16 @@ func readTemplate(file string) (string, error) {
 	return string(text), nil
 }
 
-// check returns every fault of the options that can be seen without reading data.
-func (o *dataOptions) check() error {
+// checked is encoder, or every fault of the options that can be seen without reading data.
+func (o *dataOptions) checked() (tokenize.Options, error) {
 	t, err := o.encoder()
 	if err == nil {
 		err = t.Validate()
 	}
 	if err := errors.Join(o.reader().Validate(), err); err != nil {
-		return usageError{err}
+		return t, usageError{err}
 	}
-	return nil
+	return t, nil
 }
 
 // limits are a model's vocabulary and positions, or 0, 0 for a directory that holds tokenizer files alone.

@@ -48,10 +48,7 @@ func runTokenize(cmd *cobra.Command, o dataOptions, s streams) error {
 	if err := need([2]string{"model", o.Model}, [2]string{"pairs", first(o.Pairs)}); err != nil {
 		return err
 	}
-	if err := o.check(); err != nil {
-		return err
-	}
-	t, err := o.encoder()
+	t, err := o.checked()
 	if err != nil {
 		return err
 	}

@@ -39,19 +39,19 @@ func Save(dir string, from *Dir, tensors []Named) error {
 	if err != nil {
 		return fmt.Errorf("checkpoint: %s: %w", filepath.Join(from.path, configName), err)
 	}
-	err = writeAtomically(filepath.Join(dir, configName), func(w io.Writer) error {
+	err = WriteFile(filepath.Join(dir, configName), func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return SyncDir(dir)
 }
 
 // SaveTemplate writes the chat template of a directory: chat_template.jinja, which goes before one in tokenizer_config.json.
 func SaveTemplate(dir, template string) error {
-	return writeAtomically(filepath.Join(dir, templateName), func(w io.Writer) error {
+	return WriteFile(filepath.Join(dir, templateName), func(w io.Writer) error {
 		_, err := io.WriteString(w, template)
 		return err
 	})
@@ -66,14 +66,14 @@ func copyFile(to, from string) error {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	defer src.Close()
-	return writeAtomically(to, func(w io.Writer) error {
+	return WriteFile(to, func(w io.Writer) error {
 		_, err := io.Copy(w, src)
 		return err
 	})
 }
 
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
+// SyncDir makes the names in a directory durable.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)

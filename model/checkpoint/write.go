@@ -20,7 +20,7 @@ type Named struct {
 
 // WriteTensors writes a safetensors file of float32 tensors, in the order given, atomically: the file appears whole or not at all.
 func WriteTensors(path string, tensors []Named) error {
-	return writeAtomically(path, func(w io.Writer) error { return writeTensors(w, tensors) })
+	return WriteFile(path, func(w io.Writer) error { return writeTensors(w, tensors) })
 }
 
 func writeTensors(w io.Writer, tensors []Named) error {
@@ -76,8 +76,9 @@ func writeTensors(w io.Writer, tensors []Named) error {
 	return nil
 }
 
-// writeAtomically writes a file beside its place, makes it durable, and gives it its name.
-func writeAtomically(path string, write func(io.Writer) error) (err error) {
+// WriteFile writes a file beside its place, makes it durable, and gives it its name: it appears whole or not at all. The name itself is
+// durable after SyncDir.
+func WriteFile(path string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
