@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"syscall"
@@ -75,16 +76,17 @@ func (l local) Open(ctx context.Context, name string) (Reader, error) {
 		f.Close()
 		return nil, l.wrap("open", name, err)
 	}
-	return localReader{f, info.Size()}, nil
+	return localReader{f, info}, nil
 }
 
-// localReader is an open file and the size it had then.
+// localReader is an open file and what it was then.
 type localReader struct {
 	*os.File
-	size int64
+	info fs.FileInfo
 }
 
-func (r localReader) Size() int64 { return r.size }
+func (r localReader) Size() int64     { return r.info.Size() }
+func (r localReader) Version() string { return version(r.info) }
 
 func (l local) Stat(ctx context.Context, name string) (Object, error) {
 	file, err := l.path(ctx, "stat", name)
@@ -184,6 +186,36 @@ func (l local) Remove(ctx context.Context, name string) error {
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 		return l.wrap("remove", name, err)
+	}
+	return nil
+}
+
+func (l local) Sweep(ctx context.Context, dir string) error {
+	if !fs.ValidPath(dir) {
+		return fmt.Errorf("storage: sweep %q: not a directory of names of objects below %s", dir, l.dir)
+	}
+	var dirs []string
+	err := filepath.WalkDir(filepath.Join(l.dir, filepath.FromSlash(dir)), func(file string, d fs.DirEntry, err error) error {
+		if err == nil {
+			err = ctx.Err()
+		}
+		switch {
+		case err != nil:
+		case d.IsDir() && file != l.dir:
+			dirs = append(dirs, file)
+		case strings.HasPrefix(d.Name(), tempPrefix):
+			err = os.Remove(file)
+		}
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return l.wrap("sweep", dir, err)
+	}
+	for _, d := range slices.Backward(dirs) { // the deepest first
+		os.Remove(d) // fails where something is in it, which is well
 	}
 	return nil
 }

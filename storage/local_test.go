@@ -153,3 +153,15 @@ func TestLockLocalGoesWithItsProcess(t *testing.T) {
 	}
 	unlock()
 }
+
+// A scheme that was registered opens; the local ones stay what they are.
+func TestRegister(t *testing.T) {
+	dir := t.TempDir()
+	storage.Register("test-scheme", func(_ context.Context, rawURL string) (storage.Store, error) {
+		return storage.Local(filepath.Join(dir, strings.TrimPrefix(rawURL, "test-scheme://")))
+	})
+	st, err := storage.OpenURL(context.Background(), "test-scheme://below")
+	if err != nil || st.URL("x") != filepath.Join(dir, "below", "x") {
+		t.Errorf("OpenURL = %v, %v", st, err)
+	}
+}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// ErrLocked is returned by LockLocal when another process holds the lock. Wait for it or end it; a lock goes with its process.
-var ErrLocked = errors.New("storage: locked by another process")
 
 // LockLocal takes the exclusive lock of a local directory, kept in the file of that name in it, which is made where it is missing and
 // stays. It does not wait: ErrLocked, with who holds it, where another does. The lock is the kernel's (flock), so it is released by
@@ -43,4 +41,11 @@ func LockLocal(dir, name string) (unlock func(), err error) {
 		fmt.Fprintf(f, "process %d on %s\n", os.Getpid(), host)
 	}
 	return func() { f.Close() }, nil
+}
+
+func (l local) Lock(ctx context.Context, name string) (unlock func(), err error) {
+	if _, err := l.path(ctx, "lock", name); err != nil {
+		return nil, err
+	}
+	return LockLocal(l.dir, name)
 }

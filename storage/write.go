@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 func (l local) Create(ctx context.Context, name string, c Condition) (Writer, error) {
@@ -88,7 +90,40 @@ func (w *localWriter) publish() error {
 	if w.c == IfAbsent {
 		return moveNew(w.f.Name(), w.target)
 	}
+	if want, ok := w.c.Version(); ok {
+		return replaceVersion(w.f.Name(), w.target, want)
+	}
 	return os.Rename(w.f.Name(), w.target)
+}
+
+// replaceVersion moves a file over one that must still be of a version. Looking and moving are one step to all who use this function: the
+// lock is that of the directory, held for that long.
+func replaceVersion(from, to, want string) error {
+	dir, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	defer dir.Close() // and with it the lock
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("lock %s: %w", dir.Name(), err)
+	}
+	info, err := os.Stat(to)
+	if errors.Is(err, os.ErrNotExist) || err == nil && version(info) != want {
+		return ErrChanged
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(from, to)
+}
+
+// version names the file behind an entry: every writer makes a new file, so that inode and time differ from those of the one before.
+func version(info os.FileInfo) string {
+	inode := uint64(0)
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		inode = s.Ino
+	}
+	return fmt.Sprintf("%d-%d-%d", inode, info.ModTime().UnixNano(), info.Size())
 }
 
 func (w *localWriter) Abort() {

@@ -27,6 +27,10 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"whole or not at all", wholeOrNot},
 		{"conditions", conditions},
 		{"one of many creators wins", creators},
+		{"versions", versions},
+		{"one of many replacers wins", replacers},
+		{"sweep", sweep},
+		{"lock", lock},
 		{"list", list},
 		{"rename", rename},
 		{"remove", remove},
@@ -264,6 +268,129 @@ func creators(t *testing.T, st storage.Store) {
 	if got := get(t, st, "dir/one"); len(winners) != 1 || winners[0] != got {
 		t.Errorf("winners %v, and the object reads %q", winners, got)
 	}
+}
+
+// versionOf returns the version of an object.
+func versionOf(t *testing.T, st storage.Store, name string) string {
+	t.Helper()
+	r, err := st.Open(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	return r.Version()
+}
+
+// A write on a version succeeds once, also where what was written in between has the same bytes.
+func versions(t *testing.T, st storage.Store) {
+	put(t, st, "x", "1")
+	first := versionOf(t, st, "x")
+	if again := versionOf(t, st, "x"); again != first {
+		t.Errorf("the version of an object changed from %s to %s", first, again)
+	}
+	if err := create(st, "x", "2", storage.IfVersion(first)); err != nil {
+		t.Fatal(err)
+	}
+	wantIs(t, "IfVersion of what is gone", create(st, "x", "3", storage.IfVersion(first)), storage.ErrChanged)
+	second := versionOf(t, st, "x")
+	put(t, st, "x", "2")
+	wantIs(t, "IfVersion after a write of the same bytes", create(st, "x", "3", storage.IfVersion(second)), storage.ErrChanged)
+	if got := get(t, st, "x"); got != "2" {
+		t.Errorf("x reads %q, want 2", got)
+	}
+	third := versionOf(t, st, "x")
+	if err := st.Remove(context.Background(), "x"); err != nil {
+		t.Fatal(err)
+	}
+	wantIs(t, "IfVersion of a removed object", create(st, "x", "4", storage.IfVersion(third)), storage.ErrChanged)
+	if got := names(t, st, ""); got != nil {
+		t.Errorf("the store lists %v", got)
+	}
+}
+
+func replacers(t *testing.T, st storage.Store) {
+	put(t, st, "dir/one", "first")
+	version := storage.IfVersion(versionOf(t, st, "dir/one"))
+	var mu sync.Mutex
+	var winners []string
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			content := fmt.Sprint("writer ", i)
+			err := create(st, "dir/one", content, version)
+			if err != nil && !errors.Is(err, storage.ErrChanged) {
+				t.Errorf("writer %d: %v", i, err)
+			}
+			if err == nil {
+				mu.Lock()
+				winners = append(winners, content)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if got := get(t, st, "dir/one"); len(winners) != 1 || winners[0] != got {
+		t.Errorf("winners %v, and the object reads %q", winners, got)
+	}
+}
+
+// Sweep leaves objects alone, and ends a writer below the directory.
+func sweep(t *testing.T, st storage.Store) {
+	ctx := context.Background()
+	put(t, st, "a/b/x", "x")
+	var writers []storage.Writer
+	for _, name := range []string{"a/b/new", "c/new"} {
+		w, err := st.Create(ctx, name, storage.Replace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("half")); err != nil {
+			t.Fatal(err)
+		}
+		writers = append(writers, w)
+	}
+	for _, dir := range []string{"a", "none", "a/b/x"} {
+		if err := st.Sweep(ctx, dir); err != nil {
+			t.Errorf("Sweep(%q): %v", dir, err)
+		}
+	}
+	if err := writers[0].Close(); err == nil {
+		t.Error("a writer below the swept directory published")
+	}
+	if err := writers[1].Close(); err != nil {
+		t.Errorf("a writer elsewhere failed: %v", err)
+	}
+	if got, want := names(t, st, ""), []string{"a/b/x", "c/new"}; !cmp.Equal(got, want) {
+		t.Errorf("the store lists %v, want %v", got, want)
+	}
+	if err := st.Sweep(ctx, "../x"); err == nil {
+		t.Error("Sweep left the store")
+	}
+	if err := errors.Join(st.Remove(ctx, "a/b/x"), st.Sweep(ctx, ".")); err != nil {
+		t.Error(err)
+	}
+	put(t, st, "a", "a name that a directory had")
+}
+
+func lock(t *testing.T, st storage.Store) {
+	ctx := context.Background()
+	unlock, err := st.Lock(ctx, ".lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = st.Lock(ctx, ".lock")
+	wantIs(t, "a second Lock", err, storage.ErrLocked)
+	other, err := st.Lock(ctx, ".other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other()
+	unlock()
+	again, err := st.Lock(ctx, ".lock")
+	if err != nil {
+		t.Fatalf("after unlock: %v", err)
+	}
+	again()
 }
 
 func list(t *testing.T, st storage.Store) {
