@@ -1,33 +1,37 @@
 package cache
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/steelyard-ml/steelyard/cache/internal/layout"
+	"github.com/steelyard-ml/steelyard/cache/internal/manifest"
 	"github.com/steelyard-ml/steelyard/cache/internal/part"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
 
-// A Commit makes a cache of what the bundles of a run staged.
+// A Commit adds what the bundles of a run staged to a cache.
 type Commit struct {
 	Run  schemas.Run  // as given to Begin; Finished, where set, is the time of the manifest
+	Base string       // digest of the snapshot that Begin returned; "" for a new cache
 	View schemas.View // Inputs, Tokens and Options; the rest is filled in
 	Done []Done       // of every bundle, in any order; a part that is named twice counts once
 	// MaxQuarantine is the greatest share of the rows read, from 0 to 1, that may be malformed (schemas.Malformed).
 	MaxQuarantine float64
 }
 
-// Do gives the staged parts their final names, in the order of their first source, and then replaces the manifest. It returns the
-// manifest and the run as recorded: done, or failed where more rows were malformed than MaxQuarantine allows. That is no error of Do:
-// no manifest is written then, and the parts stay. An error is of the storage or of staged parts that are not what they should be.
+// Do gives the staged parts their final names and then replaces the manifest, by one that names them beside all that Base has and, last,
+// the view of this run. It returns the manifest and the run as recorded: done, or failed where more rows were malformed than MaxQuarantine
+// allows, or where another run has changed the cache since Base. That is no error of Do: no manifest is written then, and the parts stay
+// for the next run to adopt. An error is of the storage or of staged parts that are not what they should be.
 //
-// Do may be called again after an error, a kill or a success, also with other parts of the same run: until the manifest is there the last
-// call decides, afterwards nothing changes. Every byte is read once more and compared with the digest taken when it was written.
+// Do may be called again after an error, a kill or a success, also with other parts of the same run, and by two processes at once: the
+// manifest takes the parts of one call whole, and afterwards nothing changes. Every byte is read once more and compared with the digest
+// taken when it was written.
 func (c Commit) Do(ctx context.Context, st storage.Store) (schemas.Manifest, schemas.Run, error) {
 	m, run, err := c.do(ctx, st)
 	if err != nil {
@@ -37,15 +41,13 @@ func (c Commit) Do(ctx context.Context, st storage.Store) (schemas.Manifest, sch
 }
 
 func (c Commit) do(ctx context.Context, st storage.Store) (schemas.Manifest, schemas.Run, error) {
-	if err := checkRun(c.Run.ID); err != nil {
-		return schemas.Manifest{}, c.Run, err
-	}
-	if len(c.Run.Fingerprint) == 0 {
-		return schemas.Manifest{}, c.Run, errors.New("the run has no fingerprint")
+	none := schemas.Manifest{}
+	if err := checkBegin(c.Run); err != nil {
+		return none, c.Run, err
 	}
 	all, err := gather(c.Done)
 	if err != nil {
-		return schemas.Manifest{}, c.Run, err
+		return none, c.Run, err
 	}
 	tally := all.tally()
 	run := c.Run
@@ -54,45 +56,75 @@ func (c Commit) do(ctx context.Context, st storage.Store) (schemas.Manifest, sch
 		run.Finished = now()
 	}
 
-	if m, err := committed(ctx, st, run.ID); err != nil || m != nil {
-		if err != nil {
-			return schemas.Manifest{}, run, err
-		}
-		// A former call got this far; what it may have left undone is the record and the cleaning.
-		var old schemas.Run
-		if err := getJSON(ctx, st, runPath(run.ID), &old); err == nil && old.State == schemas.RunDone {
-			return *m, old, nil
-		}
-		run.Finished = m.Created
-		return *m, run, c.finish(ctx, st, run)
-	}
-
-	quarantine, err := publishAll(ctx, st, run.ID, all.Quarantine, quarantinePath)
+	base, err := openNewest(ctx, st)
 	if err != nil {
-		return schemas.Manifest{}, run, err
+		return none, run, err
 	}
-	if why, err := c.tooMany(ctx, st, tally, quarantine); err != nil || why != "" {
-		if err != nil {
-			return schemas.Manifest{}, run, err
-		}
+	if base != nil && base.has(run.ID) {
+		return c.again(ctx, st, base, run, all)
+	}
+	quarantine, err := publishAll(ctx, st, run.ID, all.Quarantine, layout.KindQuarantine, layout.Quarantine)
+	if err != nil {
+		return none, run, err
+	}
+	why, err := c.tooMany(ctx, st, tally, quarantine)
+	if err != nil {
+		return none, run, err
+	}
+	if why == "" && base.digestOrNone() != c.Base {
+		why = c.conflict(st, base)
+	}
+	if why != "" {
 		run.State, run.Why = schemas.RunFailed, why
-		return schemas.Manifest{}, run, putJSON(ctx, st, runPath(run.ID), run)
+		return none, run, layout.PutJSON(ctx, st, layout.Run(run.ID), run)
 	}
-	m, err := c.publish(ctx, st, run, all, tally)
+	m, err := c.publish(ctx, st, base, run, all, tally)
 	if err != nil {
-		return schemas.Manifest{}, run, err
+		return none, run, err
 	}
-	if err := sweep(ctx, st, run.ID, m, quarantine); err != nil {
-		return schemas.Manifest{}, run, err
+	err = manifest.Replace(ctx, st, m, base.versionOrNone())
+	if errors.Is(err, manifest.ErrConflict) {
+		base, err := openNewest(ctx, st)
+		switch {
+		case err != nil:
+			return none, run, err
+		case base != nil && base.has(run.ID): // another attempt at this very commit
+			return c.again(ctx, st, base, run, all)
+		}
+		run.State, run.Why = schemas.RunFailed, c.conflict(st, base)
+		return none, run, layout.PutJSON(ctx, st, layout.Run(run.ID), run)
 	}
-	if err := replaceManifest(ctx, st, m); err != nil {
-		return schemas.Manifest{}, run, err
+	if err != nil {
+		return none, run, err
 	}
-	return m, run, c.finish(ctx, st, run)
+	return m, run, c.finish(ctx, st, run, m, all)
 }
 
-// gather joins what bundles made: each part once, in the order of first source, then digest, so that the same parts always get the same
-// numbers.
+// again ends a commit whose manifest is there, by a former call or another attempt: what that may have left undone is the record and the
+// cleaning.
+func (c Commit) again(ctx context.Context, st storage.Store, s *Snapshot, run schemas.Run, all Done) (schemas.Manifest, schemas.Run, error) {
+	var old schemas.Run
+	if err := layout.GetJSON(ctx, st, layout.Run(run.ID), &old); err == nil && old.State == schemas.RunDone {
+		return s.manifest, old, nil
+	}
+	run.Finished = s.manifest.Created
+	return s.manifest, run, c.finish(ctx, st, run, s.manifest, all)
+}
+
+// conflict says that another run was faster, and what becomes of this one's parts.
+func (c Commit) conflict(st storage.Store, now *Snapshot) string {
+	who := "its manifest is gone"
+	if now != nil {
+		who = "its newest snapshot is of another run"
+		if n := len(now.manifest.Views); n > 0 {
+			who = "the run " + now.manifest.Views[n-1].Name + " was faster"
+		}
+	}
+	return fmt.Sprintf("%s changed since this run began: %s, and its rows stand. What this run has scored is kept: run the same command again, it takes that over and scores only what is missing",
+		st.URL(layout.Newest), who)
+}
+
+// gather joins what bundles made: each part once, in the order of first source.
 func gather(done []Done) (Done, error) {
 	var all Done
 	for _, d := range done {
@@ -101,10 +133,7 @@ func gather(done []Done) (Done, error) {
 		all.Quarantine = append(all.Quarantine, d.Quarantine...)
 	}
 	for _, parts := range []*[]Staged{&all.Values, &all.Views, &all.Quarantine} {
-		slices.SortFunc(*parts, func(a, b Staged) int {
-			return cmp.Or(cmp.Compare(a.First.File, b.First.File), cmp.Compare(a.First.Pos, b.First.Pos),
-				strings.Compare(a.SHA256, b.SHA256), strings.Compare(a.Name, b.Name))
-		})
+		slices.SortFunc(*parts, Staged.compare)
 		*parts = slices.CompactFunc(*parts, func(a, b Staged) bool { return a.Name == b.Name && a.SHA256 == b.SHA256 })
 		seen := map[string]bool{}
 		for _, p := range *parts {
@@ -154,25 +183,22 @@ func (c Commit) tooMany(ctx context.Context, st storage.Store, t Tally, files []
 	return why + "; all of them are in " + st.URL("quarantine/"+c.Run.ID), nil
 }
 
-// publish gives the parts their names and returns the manifest that names them, not yet written.
-func (c Commit) publish(ctx context.Context, st storage.Store, run schemas.Run, all Done, t Tally) (m schemas.Manifest, err error) {
-	m = schemas.Manifest{
-		FormatVersion:    schemas.FormatVersion,
-		MinReaderVersion: schemas.MinReaderVersion,
-		Program:          run.Program,
-		Created:          run.Finished,
-		Fingerprint:      run.Fingerprint,
-		Parts:            []schemas.Part{}, // [] in JSON, not null
+// publish gives the parts their names and returns the manifest that names them beside what the cache had, not yet written.
+func (c Commit) publish(ctx context.Context, st storage.Store, base *Snapshot, run schemas.Run, all Done, t Tally) (m schemas.Manifest, err error) {
+	m = manifest.New(run)
+	if base != nil {
+		m = base.grow(run)
 	}
-	values, err := publishAll(ctx, st, run.ID, all.Values, valuesPath)
+	m.Created = run.Finished
+	values, err := publishAll(ctx, st, run.ID, all.Values, layout.KindValues, layout.Values)
 	if err != nil {
 		return m, err
 	}
 	var keyFiles []Staged
 	for _, p := range all.Values {
-		keyFiles = append(keyFiles, Staged{Name: p.Keys, Bytes: p.KeysBytes, SHA256: p.KeysSHA256})
+		keyFiles = append(keyFiles, Staged{Name: p.Name, Bytes: p.KeysBytes, SHA256: p.KeysSHA256})
 	}
-	keys, err := publishAll(ctx, st, run.ID, keyFiles, keysPath)
+	keys, err := publishAll(ctx, st, run.ID, keyFiles, layout.KindKeys, layout.Keys)
 	if err != nil {
 		return m, err
 	}
@@ -180,7 +206,7 @@ func (c Commit) publish(ctx context.Context, st storage.Store, run schemas.Run, 
 		m.Parts = append(m.Parts, schemas.Part{FileRef: values[i], Run: run.ID, Rows: p.Rows, Keys: keys[i]})
 	}
 	view := schemas.ViewRef{Name: run.ID, Rows: t.Rows, Parts: []schemas.ViewPart{}}
-	files, err := publishAll(ctx, st, run.ID, all.Views, viewPath)
+	files, err := publishAll(ctx, st, run.ID, all.Views, layout.KindView, layout.View)
 	if err != nil {
 		return m, err
 	}
@@ -190,7 +216,7 @@ func (c Commit) publish(ctx context.Context, st storage.Store, run schemas.Run, 
 	if view.Info, err = c.describe(ctx, st, t); err != nil {
 		return m, err
 	}
-	m.Views = []schemas.ViewRef{view}
+	m.Views = append(m.Views, view)
 	return m, nil
 }
 
@@ -203,20 +229,23 @@ func (c Commit) describe(ctx context.Context, st storage.Store, t Tally) (schema
 	if v.Inputs == nil {
 		v.Inputs = []schemas.ViewInput{}
 	}
-	b, err := encode(v)
+	b, err := layout.Encode(v)
 	if err != nil {
 		return schemas.FileRef{}, err
 	}
-	name := viewInfoPath(c.Run.ID)
-	return schemas.FileRef{Path: name, Bytes: int64(len(b)), SHA256: digest(b)}, put(ctx, st, name, b, storage.Replace)
+	name := layout.ViewInfo(c.Run.ID)
+	return schemas.FileRef{Path: name, Bytes: int64(len(b)), SHA256: layout.Digest(b)}, layout.Put(ctx, st, name, b, storage.Replace)
 }
 
-// publishAll gives staged files their final names, numbered as they come.
-func publishAll(ctx context.Context, st storage.Store, run string, parts []Staged, path func(run string, n int) string) ([]schemas.FileRef, error) {
+// publishAll gives staged files their final names.
+func publishAll(ctx context.Context, st storage.Store, run string, parts []Staged, kind layout.Kind, path func(run, name string) string) ([]schemas.FileRef, error) {
 	var out []schemas.FileRef
-	for n, p := range parts {
-		ref := schemas.FileRef{Path: path(run, n), Bytes: p.Bytes, SHA256: p.SHA256}
-		if err := publish(ctx, st, stagedPath(run, p.Name), ref); err != nil {
+	for _, p := range parts {
+		if err := layout.CheckName(p.Name); err != nil {
+			return nil, err
+		}
+		ref := schemas.FileRef{Path: path(run, p.Name), Bytes: p.Bytes, SHA256: p.SHA256}
+		if err := publish(ctx, st, layout.Staged(run, kind, p.Name), ref); err != nil {
 			return nil, err
 		}
 		out = append(out, ref)
@@ -224,48 +253,53 @@ func publishAll(ctx context.Context, st storage.Store, run string, parts []Stage
 	return out, nil
 }
 
-// publish makes sure that the final name has the staged content. A file that a former call put there is kept where it is the right one
-// and makes way where it is not, for no manifest names it yet.
+// publish makes sure that the final name has the staged content. Nothing else can have that name, so what is there is the right file, put
+// there by a former call, or it is damaged.
 func publish(ctx context.Context, st storage.Store, staged string, ref schemas.FileRef) error {
-	final, err := measure(ctx, st, ref.Path)
-	if err == nil && final == ref {
+	got, err := layout.Measure(ctx, st, ref.Path)
+	if err == nil {
+		if got != ref {
+			return fmt.Errorf("%w: %s has %d bytes of SHA-256 %s; %d of %s were written: run precompute again, and look after the disk", ErrDamaged, st.URL(ref.Path), got.Bytes, got.SHA256, ref.Bytes, ref.SHA256)
+		}
 		return st.Remove(ctx, staged) // a kill between link and unlink leaves both
 	}
-	if err != nil && !errors.Is(err, storage.ErrNotExist) {
+	if !errors.Is(err, storage.ErrNotExist) {
 		return err
 	}
-	temp, terr := measure(ctx, st, staged)
-	if errors.Is(terr, storage.ErrNotExist) {
-		return fmt.Errorf("the staged part %s is gone, and %s has not its content; something removed it: run precompute again", st.URL(staged), st.URL(ref.Path))
+	got, err = layout.Measure(ctx, st, staged)
+	if errors.Is(err, storage.ErrNotExist) {
+		return fmt.Errorf("the staged part %s is gone, and nothing has the name %s; something removed it: run precompute again", st.URL(staged), st.URL(ref.Path))
 	}
-	if terr != nil {
-		return terr
+	if err != nil {
+		return err
 	}
-	if temp.Bytes != ref.Bytes || temp.SHA256 != ref.SHA256 {
-		return fmt.Errorf("%w: the staged part %s has %d bytes of SHA-256 %s; %d of %s were written: run precompute again, and look after the disk", ErrDamaged, st.URL(staged), temp.Bytes, temp.SHA256, ref.Bytes, ref.SHA256)
+	if got.Bytes != ref.Bytes || got.SHA256 != ref.SHA256 {
+		return fmt.Errorf("%w: the staged part %s has %d bytes of SHA-256 %s; %d of %s were written: run precompute again, and look after the disk", ErrDamaged, st.URL(staged), got.Bytes, got.SHA256, ref.Bytes, ref.SHA256)
 	}
-	if err == nil {
-		if err := st.Remove(ctx, ref.Path); err != nil {
-			return err
-		}
+	err = st.Rename(ctx, staged, ref.Path)
+	if errors.Is(err, storage.ErrExist) { // another attempt at this commit was faster
+		return publish(ctx, st, staged, ref)
 	}
-	return st.Rename(ctx, staged, ref.Path)
+	return err
 }
 
-// sweep removes files under this run's final names that the manifest does not name: what a former call of Do published of parts that this
-// call was not given. They must not lie in values/, which other programs read as one table.
-func sweep(ctx context.Context, st storage.Store, run string, m schemas.Manifest, quarantine []schemas.FileRef) error {
-	named := map[string]bool{}
-	for _, f := range append(files(m), quarantine...) {
-		named[f.Path] = true
+// finish removes what retries of bundles and of the commit left of a run, and then records the run, whose rows are in the manifest, as
+// done. It comes after the manifest: before it, another attempt at the same commit may still count on those files.
+func (c Commit) finish(ctx context.Context, st storage.Store, run schemas.Run, m schemas.Manifest, all Done) error {
+	if err := manifest.RemoveUnnamed(ctx, st, func(r string) bool { return r == run.ID }, m); err != nil {
+		return err
 	}
-	for _, prefix := range []string{"values/part-" + run + "-", "keys/part-" + run + "-", "views/" + run + "/", "quarantine/" + run + "/"} {
-		objects, err := st.List(ctx, prefix)
+	keep := map[string]bool{}
+	for _, q := range all.Quarantine {
+		keep[layout.Quarantine(run.ID, q.Name)] = true
+	}
+	for _, prefix := range []string{"quarantine/" + run.ID + "/", layout.StagedDir(run.ID) + "/"} {
+		left, err := st.List(ctx, prefix)
 		if err != nil {
 			return err
 		}
-		for _, o := range objects {
-			if named[o.Name] {
+		for _, o := range left {
+			if keep[o.Name] {
 				continue
 			}
 			if err := st.Remove(ctx, o.Name); err != nil {
@@ -273,67 +307,8 @@ func sweep(ctx context.Context, st storage.Store, run string, m schemas.Manifest
 			}
 		}
 	}
-	return nil
-}
-
-// files lists the files that a manifest names.
-func files(m schemas.Manifest) []schemas.FileRef {
-	var out []schemas.FileRef
-	for _, p := range m.Parts {
-		out = append(out, p.FileRef, p.Keys)
-	}
-	for _, v := range m.Views {
-		out = append(out, v.Info)
-		for _, p := range v.Parts {
-			out = append(out, p.FileRef)
-		}
-	}
-	return out
-}
-
-// replaceManifest writes a manifest under its digest and then as the newest. There is none yet: Begin refuses a cache.
-func replaceManifest(ctx context.Context, st storage.Store, m schemas.Manifest) error {
-	b, err := encode(m)
-	if err != nil {
+	if err := st.Sweep(ctx, layout.StagedDir(run.ID)); err != nil {
 		return err
 	}
-	if err := put(ctx, st, manifestPath(digest(b)), b, storage.Replace); err != nil {
-		return err
-	}
-	err = put(ctx, st, manifestName, b, storage.IfAbsent)
-	if errors.Is(err, storage.ErrExist) {
-		return fmt.Errorf("%w: another run made %s a cache meanwhile; its rows stand, those of this run are in %s: name another directory", ErrCacheExists, st.URL(""), st.URL("values"))
-	}
-	return err
-}
-
-// committed returns the manifest if it has the view of a run, nil if there is none, and ErrCacheExists if it is of another run.
-func committed(ctx context.Context, st storage.Store, run string) (*schemas.Manifest, error) {
-	s, err := open(ctx, st)
-	if errors.Is(err, ErrNoCache) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range s.manifest.Views {
-		if v.Name == run {
-			return &s.manifest, nil
-		}
-	}
-	return nil, fmt.Errorf("%w: %s became a cache of another run meanwhile; name another directory", ErrCacheExists, st.URL(""))
-}
-
-// finish removes what retried bundles left below tmp/ and then records the run, whose rows are in the manifest, as done.
-func (c Commit) finish(ctx context.Context, st storage.Store, run schemas.Run) error {
-	left, err := st.List(ctx, stagedPath(run.ID, ""))
-	if err != nil {
-		return err
-	}
-	for _, o := range left {
-		if err := st.Remove(ctx, o.Name); err != nil {
-			return err
-		}
-	}
-	return putJSON(ctx, st, runPath(run.ID), run)
+	return layout.PutJSON(ctx, st, layout.Run(run.ID), run)
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/cache/cachetest"
+	"github.com/steelyard-ml/steelyard/cache/upkeep"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
@@ -40,9 +42,7 @@ func tree(t *testing.T, dir string) map[string]string {
 func TestCommitLayout(t *testing.T) {
 	dir := t.TempDir()
 	st := local(t, dir)
-	if err := cache.Begin(ctx, st, newRun("r1")); err != nil {
-		t.Fatal(err)
-	}
+	begin(t, st, newRun("r1"))
 	done := stage(t, st, options("r1"), pairs(10), 5)
 	s := cache.NewSink(st, options("r1"))
 	if err := s.Quarantine(ctx, schemas.Quarantined{Code: schemas.CodePromptTooLong}); err != nil {
@@ -55,22 +55,24 @@ func TestCommitLayout(t *testing.T) {
 	// What a bundle left that was retried.
 	stage(t, st, options("r1"), pairs(3), 3)
 	do(t, st, append(done, bad))
+	cachetest.Number(t, st)
 	snap, err := cache.Open(ctx, st)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
+		".lock",
 		"keys/part-r1-000000.keys", "keys/part-r1-000001.keys",
 		"manifest.json", "manifests/" + snap.Digest() + ".json",
-		"quarantine/r1/part-000000.jsonl",
+		"quarantine/r1/part-" + bad.Quarantine[0].Name + ".jsonl",
 		"runs/r1.json",
 		"values/part-r1-000000.parquet", "values/part-r1-000001.parquet",
 		"views/r1.json", "views/r1/part-000000.parquet", "views/r1/part-000001.parquet",
 	}
-	if diff := cmp.Diff(want, names(t, st, "")); diff != "" {
+	if diff := cmp.Diff(want, objects(t, st, "")); diff != "" {
 		t.Errorf("want -, got +:\n%s", diff)
 	}
-	o, err := cache.Status(ctx, st)
+	o, err := upkeep.Status(ctx, st)
 	if err != nil || len(o.Runs) != 1 || o.Digest != snap.Digest() || len(o.Staged) != 0 {
 		t.Fatalf("status %+v, %v", o, err)
 	}
@@ -100,9 +102,7 @@ func TestCommitIsDeterministic(t *testing.T) {
 	var trees []map[string]string
 	dir := t.TempDir()
 	first := local(t, filepath.Join(dir, "0"))
-	if err := cache.Begin(ctx, first, newRun("r1")); err != nil {
-		t.Fatal(err)
-	}
+	begin(t, first, newRun("r1"))
 	done := stage(t, first, options("r1"), pairs(40), 7)
 	for i := 1; i < 3; i++ {
 		if err := os.CopyFS(filepath.Join(dir, fmt.Sprint(i)), os.DirFS(first.URL(""))); err != nil {
@@ -118,7 +118,7 @@ func TestCommitIsDeterministic(t *testing.T) {
 	if !cmp.Equal(trees[0], trees[1]) || !cmp.Equal(trees[0], trees[2]) {
 		t.Errorf("other trees: %v", cmp.Diff(trees[0], trees[1]))
 	}
-	// Parts are numbered by their first source: the first bundle's rows are those of file 0, position 0.
+	// Parts are listed by their first source: the first bundle's rows are those of file 0, position 0.
 	for name, content := range trees[0] {
 		if name == "manifest.json" && !strings.Contains(content, done[0].Views[0].SHA256) {
 			t.Errorf("manifest %s", content)
@@ -167,9 +167,7 @@ func (f flaky) Create(c context.Context, name string, cond storage.Condition) (s
 func TestCommitSurvivesAKillAnywhere(t *testing.T) {
 	dir := t.TempDir()
 	staged := local(t, filepath.Join(dir, "staged"))
-	if err := cache.Begin(ctx, staged, newRun("r1")); err != nil {
-		t.Fatal(err)
-	}
+	begin(t, staged, newRun("r1"))
 	done := stage(t, staged, options("r1"), pairs(12), 6)
 	stage(t, staged, options("r1"), pairs(3), 3) // a retried bundle's leftovers
 	whole := filepath.Join(dir, "whole")
@@ -213,24 +211,22 @@ func TestCommitSurvivesAKillAnywhere(t *testing.T) {
 	}
 }
 
-// A retry with other parts of the same rows, as after a shuffle that is not stable, replaces what the first call published but did not
-// commit.
+// A retry with other parts of the same rows, as after a shuffle that is not stable: what the first call published but did not commit goes
+// once the manifest is there.
 func TestCommitWithOtherParts(t *testing.T) {
 	rows := pairs(12)
 	st := local(t, t.TempDir())
-	if err := cache.Begin(ctx, st, newRun("r1")); err != nil {
-		t.Fatal(err)
-	}
+	begin(t, st, newRun("r1"))
 	first := stage(t, st, options("r1"), rows, 2)
 	left := 13 // the values, the keys and a part of the view
 	if _, _, err := commit(first).Do(ctx, flaky{st, &left}); !errors.Is(err, errKilled) {
 		t.Fatal(err)
 	}
-	if got := names(t, st, "values/"); len(got) != 6 {
+	if got := objects(t, st, "values/"); len(got) != 6 {
 		t.Fatalf("before the kill %v were published, want 6 parts", got)
 	}
 	m := do(t, st, stage(t, st, options("r1"), rows, 6))
-	if got := names(t, st, "values/"); len(m.Parts) != 2 || len(got) != 2 {
+	if got := objects(t, st, "values/"); len(m.Parts) != 2 || len(got) != 2 {
 		t.Errorf("%d parts and the files %v, want 2", len(m.Parts), got)
 	}
 	if got := read(t, st); len(got) != 12 {
@@ -246,14 +242,12 @@ func TestCommitWithOtherParts(t *testing.T) {
 func TestCommitRefuses(t *testing.T) {
 	begin := func(t *testing.T) (storage.Store, []cache.Done) {
 		st := local(t, t.TempDir())
-		if err := cache.Begin(ctx, st, newRun("r1")); err != nil {
-			t.Fatal(err)
-		}
+		begin(t, st, newRun("r1"))
 		return st, stage(t, st, options("r1"), pairs(4), 4)
 	}
 	t.Run("missing", func(t *testing.T) {
 		st, done := begin(t)
-		if err := os.Remove(st.URL("tmp/r1/" + done[0].Values[0].Name)); err != nil {
+		if err := os.Remove(st.URL(stagedFile("values", done[0].Values[0]))); err != nil {
 			t.Fatal(err)
 		}
 		_, _, err := commit(done).Do(ctx, st)
@@ -261,7 +255,7 @@ func TestCommitRefuses(t *testing.T) {
 	})
 	t.Run("changed", func(t *testing.T) {
 		st, done := begin(t)
-		name := st.URL("tmp/r1/" + done[0].Views[0].Name)
+		name := st.URL(stagedFile("view", done[0].Views[0]))
 		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -281,14 +275,6 @@ func TestCommitRefuses(t *testing.T) {
 		_, _, err := commit(done).Do(ctx, st)
 		wantError(t, "commit", err, nil, "two staged parts have the name")
 	})
-	t.Run("another run's cache", func(t *testing.T) {
-		st, done := begin(t)
-		do(t, st, done)
-		c := commit(nil)
-		c.Run.ID = "r2"
-		_, _, err := c.Do(ctx, st)
-		wantError(t, "commit", err, cache.ErrCacheExists, "another run")
-	})
 	t.Run("no fingerprint", func(t *testing.T) {
 		st, done := begin(t)
 		c := commit(done)
@@ -300,9 +286,7 @@ func TestCommitRefuses(t *testing.T) {
 
 func TestCommitOfNothingIsAnEmptyCache(t *testing.T) {
 	st := local(t, t.TempDir())
-	if err := cache.Begin(ctx, st, newRun("r1")); err != nil {
-		t.Fatal(err)
-	}
+	begin(t, st, newRun("r1"))
 	m := do(t, st, []cache.Done{{}})
 	if len(m.Parts) != 0 || len(m.Views) != 1 || m.Views[0].Rows != 0 {
 		t.Errorf("manifest %+v", m)
@@ -310,7 +294,7 @@ func TestCommitOfNothingIsAnEmptyCache(t *testing.T) {
 	if got := read(t, st); len(got) != 0 {
 		t.Errorf("it has rows: %v", got)
 	}
-	report, err := cache.Verify(ctx, st, cache.VerifyOptions{})
+	report, err := upkeep.Verify(ctx, st, upkeep.VerifyOptions{})
 	if err != nil || !report.OK() {
 		t.Errorf("verify: %+v, %v", report, err)
 	}
@@ -332,9 +316,7 @@ func TestCommitQuarantineLimit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			st := local(t, t.TempDir())
-			if err := cache.Begin(ctx, st, newRun("r1")); err != nil {
-				t.Fatal(err)
-			}
+			begin(t, st, newRun("r1"))
 			done := stage(t, st, options("r1"), pairs(10), 10)
 			s := cache.NewSink(st, options("r1"))
 			for i := range c.malformed + 2 {
@@ -357,7 +339,7 @@ func TestCommitQuarantineLimit(t *testing.T) {
 				if err != nil || run.State != c.want {
 					t.Fatalf("got %v, %v, want %v", run, err, c.want)
 				}
-				if got := names(t, st, "quarantine/"); len(got) != 1 {
+				if got := objects(t, st, "quarantine/"); len(got) != 1 {
 					t.Errorf("quarantine holds %v", got)
 				}
 				if c.want == schemas.RunDone {
@@ -374,11 +356,11 @@ func TestCommitQuarantineLimit(t *testing.T) {
 				if _, err := cache.Open(ctx, st); !errors.Is(err, cache.ErrNoCache) {
 					t.Errorf("Open says %v, want ErrNoCache", err)
 				}
-				if got := names(t, st, "tmp/r1/"); len(got) != 3 {
-					t.Errorf("tmp holds %v, want the parts", got)
+				if got := objects(t, st, "tmp/r1/"); len(got) != 4 {
+					t.Errorf("tmp holds %v, want values, keys, their receipt and the view", got)
 				}
-				o, err := cache.Status(ctx, st)
-				if err != nil || len(o.Runs) != 1 || o.Runs[0].State != schemas.RunFailed || o.Runs[0].Why != run.Why || len(o.Staged) != 1 || o.Staged[0].Files != 3 {
+				o, err := upkeep.Status(ctx, st)
+				if err != nil || len(o.Runs) != 1 || o.Runs[0].State != schemas.RunFailed || o.Runs[0].Why != run.Why || len(o.Staged) != 1 || o.Staged[0].Files != 4 {
 					t.Errorf("status %+v, %v", o, err)
 				}
 			}

@@ -3,7 +3,9 @@ package cache
 import "time"
 
 // SetClock sets the time that rolls a sink's parts.
-func (s *Sink) SetClock(clock func() time.Time) { s.clock = clock }
+func (s *Sink) SetClock(clock func() time.Time) {
+	s.clock, s.began, s.last = clock, clock(), clock()
+}
 
 // Decoded returns how many row groups the reader decoded.
 func (r *RowReader) Decoded() int { return r.decoded }

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,164 +8,186 @@ import (
 	"strings"
 	"time"
 
+	"github.com/steelyard-ml/steelyard/cache/internal/layout"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
 
-// Begin claims a directory for a run and records it as running. ErrCacheExists, with what is there and what to do, for a directory that
-// is a cache, holds what another run left, or holds files that are none of a cache's.
-func Begin(ctx context.Context, st storage.Store, run schemas.Run) error {
-	if err := checkRun(run.ID); err != nil {
-		return fmt.Errorf("cache: begin: %w", err)
+// A Claim is a cache that this process holds for a run.
+type Claim struct {
+	Base    string            // digest of the snapshot that the run grows from; "" for a new cache
+	Adopted []schemas.Adopted // what the run took over of runs that died, by run
+	Dropped []string          // parts of those that were not what their receipts say, and what is wrong with them
+
+	unlock func()
+}
+
+// Release lets others claim the cache. The end of the process does, too.
+func (c *Claim) Release() { c.unlock() }
+
+// Begin claims a cache, new or not, for a run: it takes the lock, brings in what runs that died had finished, and records the run as
+// running. The run's fingerprint must be set.
+//
+// Errors, to be tested with errors.Is: ErrTaken for a directory that another process holds or that holds files that are none of a cache's;
+// ErrReference for a cache, or parts of one, of another fingerprint; ErrDamaged, ErrVersion.
+func Begin(ctx context.Context, st storage.Store, run schemas.Run) (*Claim, error) {
+	if err := checkBegin(run); err != nil {
+		return nil, fmt.Errorf("cache: begin: %w", err)
 	}
-	run.State, run.Why = schemas.RunRunning, ""
-	record, err := encode(run)
+	// Before the lock, which makes a file: nothing is written into a directory that is not ours.
+	if err := checkOurs(ctx, st); err != nil {
+		return nil, fmt.Errorf("cache: begin: %w", err)
+	}
+	unlock, err := st.Lock(ctx, layout.Lock)
+	if errors.Is(err, storage.ErrLocked) {
+		return nil, fmt.Errorf("cache: %w: %w. Wait until it is done, or end that process: the lock ends with it, and the next run takes over the parts that it has finished",
+			ErrTaken, err)
+	}
 	if err != nil {
-		return fmt.Errorf("cache: begin run %s: %w", run.ID, err)
+		return nil, fmt.Errorf("cache: begin: %w", err)
 	}
-	if _, err := st.Stat(ctx, manifestName); err == nil {
-		return fmt.Errorf("cache: %w: %s is a cache already; name another directory, or remove this one to make it anew", ErrCacheExists, st.URL(""))
-	} else if !errors.Is(err, storage.ErrNotExist) {
-		return fmt.Errorf("cache: begin: %w", err)
+	c := &Claim{unlock: unlock}
+	if err := c.begin(ctx, st, run); err != nil {
+		unlock()
+		return nil, fmt.Errorf("cache: begin run %s: %w", run.ID, err)
 	}
-	objects, err := st.List(ctx, "")
-	if err != nil {
-		return fmt.Errorf("cache: begin: %w", err)
+	return c, nil
+}
+
+func checkBegin(run schemas.Run) error {
+	if err := layout.CheckRun(run.ID); err != nil {
+		return err
 	}
-	ours := func(name string) bool {
-		return slices.ContainsFunc(folders, func(f string) bool { return strings.HasPrefix(name, f) })
-	}
-	for _, o := range objects {
-		switch {
-		case o.Name == LockName:
-		case o.Name == runPath(run.ID):
-			// The same record is a retry of this Begin; another is a second run of that id.
-			old, err := get(ctx, st, o.Name)
-			if err != nil {
-				return fmt.Errorf("cache: begin: %w", err)
-			}
-			if !bytes.Equal(old, record) {
-				return fmt.Errorf("cache: %w: %s has a run %s already; give this run an id of its own", ErrCacheExists, st.URL(""), run.ID)
-			}
-		case ours(o.Name):
-			return leftovers(ctx, st, o.Name)
-		default:
-			return fmt.Errorf("cache: %w: %s holds %s, which is no part of a cache; name an empty or a new directory", ErrCacheExists, st.URL(""), o.Name)
-		}
-	}
-	err = put(ctx, st, runPath(run.ID), record, storage.IfAbsent)
-	if err != nil && !errors.Is(err, storage.ErrExist) {
-		return fmt.Errorf("cache: begin run %s: %w", run.ID, err)
+	if len(run.Fingerprint) == 0 {
+		return errors.New("the run has no fingerprint")
 	}
 	return nil
 }
 
-// leftovers says which run left a file in a directory that is not yet a cache.
-func leftovers(ctx context.Context, st storage.Store, found string) error {
-	runs, err := readRuns(ctx, st)
-	if err != nil {
-		return fmt.Errorf("cache: begin: %w", err)
-	}
-	what := "the file " + found
-	if len(runs) > 0 {
-		r := runs[len(runs)-1]
-		what = fmt.Sprintf("what the run %s left (%s, started %s by process %d on %s)", r.ID, r.State, r.Started.UTC().Format(time.RFC3339), r.Owner.PID, r.Owner.Host)
-		if r.Why != "" {
-			what += ": " + r.Why
+func (c *Claim) begin(ctx context.Context, st storage.Store, run schemas.Run) error {
+	base, err := Open(ctx, st)
+	switch {
+	case err == nil:
+		if err := checkReference(st.URL(""), base.manifest.Fingerprint, run.Fingerprint); err != nil {
+			return err
 		}
+	case errors.Is(err, ErrNoCache):
+		base = nil
+	default:
+		return err
 	}
-	return fmt.Errorf("cache: %w: %s holds %s; if that run is over, remove the directory, else let it finish or name another directory", ErrCacheExists, st.URL(""), what)
+	if _, err := st.Stat(ctx, layout.Run(run.ID)); err == nil {
+		return fmt.Errorf("%w: %s has a run %s already; give this run an id of its own", ErrTaken, st.URL(""), run.ID)
+	} else if !errors.Is(err, storage.ErrNotExist) {
+		return err
+	}
+	if base, err = c.adopt(ctx, st, base, run); err != nil {
+		return err
+	}
+	if base != nil {
+		c.Base = base.digest
+	}
+	run.State, run.Why, run.Adopted = schemas.RunRunning, "", c.Adopted
+	return layout.PutJSON(ctx, st, layout.Run(run.ID), run)
 }
 
-// Fail records a run as failed and why. Its parts stay where they are. The record of a run that is done is left alone: the manifest has
-// its rows, whatever went wrong afterwards.
-func Fail(ctx context.Context, st storage.Store, run schemas.Run, why error) error {
-	if err := checkRun(run.ID); err != nil {
-		return fmt.Errorf("cache: fail: %w", err)
+// checkReference refuses values of two references in one place, and says in what they differ.
+func checkReference(place string, is, want schemas.Fingerprint) error {
+	var faults []string
+	for _, d := range is.Differ(want) {
+		faults = append(faults, fmt.Sprintf("%s of the cache is %s, of this run %s", d[0].Name, describe(d[0]), describe(d[1])))
 	}
-	var old schemas.Run
-	err := getJSON(ctx, st, runPath(run.ID), &old)
-	if err == nil && old.State == schemas.RunDone {
+	if faults == nil {
 		return nil
 	}
-	if err != nil && !errors.Is(err, storage.ErrNotExist) && !errors.Is(err, ErrDamaged) {
+	return fmt.Errorf("%w: %s: %s; name the model it was made with, or another directory", ErrReference, place, strings.Join(faults, "; "))
+}
+
+func describe(it schemas.Item) string {
+	if it.Detail == "" {
+		return it.Digest
+	}
+	return it.Digest + " (" + it.Detail + ")"
+}
+
+// checkOurs refuses a directory that is not a cache and holds what is no part of one.
+func checkOurs(ctx context.Context, st storage.Store) error {
+	if _, err := st.Stat(ctx, layout.Newest); err == nil {
+		return nil
+	} else if !errors.Is(err, storage.ErrNotExist) {
+		return err
+	}
+	objects, err := st.List(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		ours := o.Name == layout.Lock || slices.ContainsFunc(layout.Folders, func(f string) bool { return strings.HasPrefix(o.Name, f) })
+		if !ours {
+			return fmt.Errorf("%w: %s holds %s, which is no part of a cache; name an empty or a new directory", ErrTaken, st.URL(""), o.Name)
+		}
+	}
+	return nil
+}
+
+// Fail records a run as failed and why. Its finished parts stay, for the next run to adopt. A run whose view is in the manifest is done,
+// whatever went wrong afterwards, and is recorded so.
+func Fail(ctx context.Context, st storage.Store, run schemas.Run, why error) error {
+	if err := layout.CheckRun(run.ID); err != nil {
+		return fmt.Errorf("cache: fail: %w", err)
+	}
+	if err := fail(ctx, st, run, why); err != nil {
 		return fmt.Errorf("cache: fail run %s: %w", run.ID, err)
+	}
+	return nil
+}
+
+func fail(ctx context.Context, st storage.Store, run schemas.Run, why error) error {
+	var old schemas.Run
+	err := layout.GetJSON(ctx, st, layout.Run(run.ID), &old)
+	switch {
+	case err == nil && old.State == schemas.RunDone:
+		return nil
+	case err == nil:
+		run = old
+	case !errors.Is(err, storage.ErrNotExist) && !errors.Is(err, ErrDamaged):
+		return err
 	}
 	run.State, run.Why = schemas.RunFailed, why.Error()
 	if run.Finished.IsZero() {
 		run.Finished = now()
 	}
-	if err := putJSON(ctx, st, runPath(run.ID), run); err != nil {
-		return fmt.Errorf("cache: fail run %s: %w", run.ID, err)
+	if s, err := open(ctx, st); err == nil {
+		run = s.settled(run)
 	}
-	return nil
+	return layout.PutJSON(ctx, st, layout.Run(run.ID), run)
+}
+
+// Record returns the record of a run.
+func Record(ctx context.Context, st storage.Store, run string) (schemas.Run, error) {
+	var r schemas.Run
+	if err := layout.GetJSON(ctx, st, layout.Run(run), &r); err != nil {
+		return r, fmt.Errorf("cache: record of run %s: %w", run, err)
+	}
+	return r, nil
+}
+
+// settled returns the record of a run as done where the snapshot has its view: then only the record is behind.
+func (s *Snapshot) settled(run schemas.Run) schemas.Run {
+	for i, v := range s.manifest.Views {
+		if v.Name != run.ID {
+			continue
+		}
+		info := s.views[i]
+		run.State, run.Why = schemas.RunDone, ""
+		run.Counts.Rows, run.Counts.Quarantined = info.Rows, info.Quarantined
+		run.Counts.Truncated, run.Counts.Identical, run.Counts.Diverged = info.Truncated, info.Identical, info.Diverged
+		if run.Finished.IsZero() {
+			run.Finished = s.manifest.Created
+		}
+	}
+	return run
 }
 
 // now is the time that records carry: to the second, in UTC.
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
-
-// readRuns returns the records of the runs of a directory, by id, which is by time.
-func readRuns(ctx context.Context, st storage.Store) ([]schemas.Run, error) {
-	objects, err := st.List(ctx, "runs/")
-	if err != nil {
-		return nil, err
-	}
-	var out []schemas.Run
-	for _, o := range objects {
-		var r schemas.Run
-		if err := getJSON(ctx, st, o.Name, &r); err != nil {
-			return nil, err
-		}
-		out = append(out, r)
-	}
-	return out, nil
-}
-
-// An Overview is what is in a directory, be it a cache or not yet.
-type Overview struct {
-	Digest   string           // of the newest snapshot; "" while the directory is not a cache
-	Manifest schemas.Manifest // zero while the directory is not a cache
-	Views    []schemas.View   // oldest first
-	Runs     []schemas.Run    // by id, which is by time
-	Staged   []Leftover       // by run
-}
-
-// A Leftover is what a run has below tmp/ and did not commit, or not yet.
-type Leftover struct {
-	Run   string
-	Files int
-	Bytes int64
-}
-
-// Status says what is in a directory. It is no error if that is no cache; ErrDamaged if what is there cannot be read.
-func Status(ctx context.Context, st storage.Store) (Overview, error) {
-	var o Overview
-	s, err := open(ctx, st)
-	switch {
-	case err == nil:
-		o.Digest, o.Manifest = s.digest, s.manifest
-		o.Views = s.views
-	case !errors.Is(err, ErrNoCache):
-		return o, err
-	}
-	if o.Runs, err = readRuns(ctx, st); err != nil {
-		return o, fmt.Errorf("cache: status: %w", err)
-	}
-	staged, err := st.List(ctx, "tmp/")
-	if err != nil {
-		return o, fmt.Errorf("cache: status: %w", err)
-	}
-	for _, f := range staged {
-		run, _, ok := strings.Cut(strings.TrimPrefix(f.Name, "tmp/"), "/")
-		if !ok {
-			continue
-		}
-		if n := len(o.Staged); n == 0 || o.Staged[n-1].Run != run {
-			o.Staged = append(o.Staged, Leftover{Run: run})
-		}
-		last := &o.Staged[len(o.Staged)-1]
-		last.Files++
-		last.Bytes += f.Size
-	}
-	return o, nil
-}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/steelyard-ml/steelyard/cache/internal/layout"
 	"github.com/steelyard-ml/steelyard/cache/internal/part"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
@@ -21,7 +22,8 @@ type Options struct {
 	// RowGroupRows and RowGroupBytes bound a row group; 0 means, and more is lowered to, 1,024 rows and 8 MiB of values.
 	RowGroupRows  int
 	RowGroupBytes int
-	// PartRows and RollEvery bound a part of values: what a killed run loses at most. 0 means 65,536 rows and 60 s.
+	// PartRows bounds a part, and RollEvery the time of work that goes into a part of values: what a killed run loses at most. 0 means
+	// 65,536 rows and 60 s.
 	PartRows  int64
 	RollEvery time.Duration
 	// TokenLogps keeps the value of each completion token. Without it parts have no token columns at all (not columns of nulls), and
@@ -47,7 +49,7 @@ func (o Options) withDefaults() Options {
 
 func (o Options) validate() error {
 	var faults []error
-	if err := checkRun(o.Run); err != nil {
+	if err := layout.CheckRun(o.Run); err != nil {
 		faults = append(faults, fmt.Errorf("run: %w", err))
 	}
 	if len(o.Fingerprint) == 0 {
@@ -67,8 +69,10 @@ func (o Options) columns() part.Columns {
 	return part.SumsOnly
 }
 
-// A Sink writes what one bundle made, below tmp/<run>/ under names that no other sink uses: parts of values, one part of the view, one
-// quarantine file, each begun with its first row. Use it from one goroutine. After an error only Abort is left.
+// A Sink writes what one bundle made, below tmp/<run>/ under names that no other sink uses: parts of values, of the view and of
+// quarantine, each begun with its first row. Use it from one goroutine. After an error only Abort is left.
+//
+// A part of values that is closed gets a receipt beside it, so that it counts even if the run dies.
 type Sink struct {
 	st    storage.Store
 	o     Options
@@ -76,7 +80,8 @@ type Sink struct {
 	err   error // the first error; of the options at first
 
 	values *opened[*part.Values]
-	began  time.Time // when values was
+	began  time.Time // when the work for values began: with the sink, or when the part before was closed
+	last   time.Time // when a value came last
 	view   *opened[*part.Writer[part.ViewRow]]
 	bad    *opened[*part.Lines]
 	done   Done
@@ -91,6 +96,8 @@ type opened[W any] struct {
 // NewSink returns a sink that has written nothing yet. Options that are wrong are the error of its first use.
 func NewSink(st storage.Store, o Options) *Sink {
 	s := &Sink{st: st, o: o.withDefaults(), clock: time.Now}
+	s.began = s.clock()
+	s.last = s.began
 	if err := o.validate(); err != nil {
 		s.err = fmt.Errorf("cache: sink: %w", err)
 	}
@@ -108,14 +115,16 @@ func (s *Sink) Write(ctx context.Context, p schemas.CachedPair) error {
 		if s.o.TokenLogps && len(p.RefChosenTokenLogps) == 0 {
 			return fmt.Errorf("pair %s has no token values; give them, or leave the token columns out", p.ID)
 		}
-		if p.Source.File < 0 || p.Source.Pos < 0 {
-			return fmt.Errorf("pair %s has the source %d:%d; file and position count from 0", p.ID, p.Source.File, p.Source.Pos)
-		}
 		if err := s.value(ctx, v, p.Source); err != nil {
 			return err
 		}
-		return s.viewRow(ctx, &p)
+		return s.viewRow(ctx, &p.TokenPair, Tally{})
 	})
+}
+
+// Reuse adds a pair whose value the cache has already: a row of the view and no more.
+func (s *Sink) Reuse(ctx context.Context, p schemas.TokenPair) error {
+	return s.do("write", func() error { return s.viewRow(ctx, &p, Tally{Reused: 1}) })
 }
 
 // do runs a step and remembers its error.
@@ -133,20 +142,23 @@ func (s *Sink) value(ctx context.Context, v part.Value, src schemas.Source) erro
 	if err != nil {
 		return err
 	}
-	if o := s.values; o != nil && (o.w.Rows() >= s.o.PartRows || o.w.Full() || s.clock().Sub(s.began) >= s.o.RollEvery) {
+	now := s.clock()
+	// Values come in bursts, one a batch. A part that would be too old by the time of the next burst is closed with this one.
+	late := now.Sub(s.began)+now.Sub(s.last) > s.o.RollEvery
+	s.last = now
+	if o := s.values; o != nil && (o.w.Rows() >= s.o.PartRows || o.w.Full() || late) {
 		if err := s.closeValues(ctx); err != nil {
 			return err
 		}
 	}
 	if s.values == nil {
-		name := "values-" + unique()
-		staged := Staged{Name: name + ".parquet", Keys: name + ".keys", First: src}
-		w, err := part.CreateValues(ctx, s.st, stagedPath(s.o.Run, staged.Name), stagedPath(s.o.Run, staged.Keys),
+		staged := Staged{Name: unique(), First: src}
+		w, err := part.CreateValues(ctx, s.st, s.staged(layout.KindValues, staged), s.staged(layout.KindKeys, staged),
 			part.Footer{Run: s.o.Run, Fingerprint: s.o.Fingerprint}, s.o.bounds(), s.o.columns())
 		if err != nil {
 			return err
 		}
-		s.values, s.began = &opened[*part.Values]{w, staged}, s.clock()
+		s.values = &opened[*part.Values]{w, staged}
 	}
 	o := s.values
 	if o.w.Has(k) {
@@ -160,31 +172,46 @@ func (s *Sink) value(ctx context.Context, v part.Value, src schemas.Source) erro
 	return o.w.Write(k, v)
 }
 
-func (s *Sink) viewRow(ctx context.Context, p *schemas.CachedPair) error {
+// staged is where a file of a part that is not committed lies.
+func (s *Sink) staged(k layout.Kind, p Staged) string { return layout.Staged(s.o.Run, k, p.Name) }
+
+func (s *Sink) viewRow(ctx context.Context, p *schemas.TokenPair, t Tally) error {
+	if p.Source.File < 0 || p.Source.Pos < 0 {
+		return fmt.Errorf("pair %s has the source %d:%d; file and position count from 0", p.ID, p.Source.File, p.Source.Pos)
+	}
+	if o := s.view; o != nil && (o.staged.Rows >= s.o.PartRows || o.w.Full()) {
+		if err := s.closeView(); err != nil {
+			return err
+		}
+	}
 	if s.view == nil {
-		staged := Staged{Name: "view-" + unique() + ".parquet", First: p.Source}
-		w, err := part.CreateView(ctx, s.st, stagedPath(s.o.Run, staged.Name), part.Footer{Run: s.o.Run}, s.o.bounds())
+		staged := Staged{Name: unique(), First: p.Source}
+		w, err := part.CreateView(ctx, s.st, s.staged(layout.KindView, staged), part.Footer{Run: s.o.Run}, s.o.bounds())
 		if err != nil {
 			return err
 		}
 		s.view = &opened[*part.Writer[part.ViewRow]]{w, staged}
 	}
 	row := part.ViewRow{PairID: p.ID, SourceFile: p.Source.File, SourcePos: p.Source.Pos, Meta: p.Meta}
-	s.view.staged.add(p.Source, Tally{
-		Rows:      1,
-		Truncated: one(p.ChosenTruncated || p.RejectedTruncated),
-		Identical: one(slices.Equal(p.ChosenIDs, p.RejectedIDs)),
-		Diverged:  one(p.Diverged),
-	})
+	t.Rows = 1
+	t.Truncated = one(p.ChosenTruncated || p.RejectedTruncated)
+	t.Identical = one(slices.Equal(p.ChosenIDs, p.RejectedIDs))
+	t.Diverged = one(p.Diverged)
+	s.view.staged.add(p.Source, t)
 	return s.view.w.Write(row, row.Bytes())
 }
 
 // Quarantine adds a row that was not scored.
 func (s *Sink) Quarantine(ctx context.Context, q schemas.Quarantined) error {
 	return s.do("quarantine", func() error {
+		if s.bad != nil && s.bad.staged.Rows >= s.o.PartRows {
+			if err := s.closeBad(); err != nil {
+				return err
+			}
+		}
 		if s.bad == nil {
-			staged := Staged{Name: "quarantine-" + unique() + ".jsonl", First: q.Source}
-			w, err := part.CreateLines(ctx, s.st, stagedPath(s.o.Run, staged.Name))
+			staged := Staged{Name: unique(), First: q.Source}
+			w, err := part.CreateLines(ctx, s.st, s.staged(layout.KindQuarantine, staged))
 			if err != nil {
 				return err
 			}
@@ -204,20 +231,12 @@ func (s *Sink) Close(ctx context.Context) (Done, error) {
 			}
 		}
 		if s.view != nil {
-			ref, _, err := s.view.w.Close()
-			if err != nil {
+			if err := s.closeView(); err != nil {
 				return err
 			}
-			s.done.Views = append(s.done.Views, s.view.staged.closed(ref))
-			s.view = nil
 		}
 		if s.bad != nil {
-			ref, err := s.bad.w.Close()
-			if err != nil {
-				return err
-			}
-			s.done.Quarantine = append(s.done.Quarantine, s.bad.staged.closed(ref))
-			s.bad = nil
+			return s.closeBad()
 		}
 		return nil
 	})
@@ -238,12 +257,37 @@ func (s *Sink) closeValues(ctx context.Context) error {
 	}
 	staged := o.staged.closed(ref)
 	staged.KeysBytes, staged.KeysSHA256 = keys.Bytes, keys.SHA256
+	if err := layout.PutJSON(ctx, s.st, s.staged(layout.KindReceipt, staged), staged); err != nil {
+		return err
+	}
+	s.began = s.clock()
 	s.done.Values = append(s.done.Values, staged)
 	return nil
 }
 
-// Abort drops what is open. Parts that were rolled stay below tmp/<run>/: nothing names them, so they are in no cache. After Close it
-// does nothing.
+func (s *Sink) closeView() error {
+	o := s.view
+	s.view = nil
+	ref, _, err := o.w.Close()
+	if err != nil {
+		return err
+	}
+	s.done.Views = append(s.done.Views, o.staged.closed(ref))
+	return nil
+}
+
+func (s *Sink) closeBad() error {
+	o := s.bad
+	s.bad = nil
+	ref, err := o.w.Close()
+	if err != nil {
+		return err
+	}
+	s.done.Quarantine = append(s.done.Quarantine, o.staged.closed(ref))
+	return nil
+}
+
+// Abort drops what is open. Parts that were closed stay below tmp/<run>/, where a later run may adopt them. After Close it does nothing.
 func (s *Sink) Abort() {
 	if s.values != nil {
 		s.values.w.Abort()
@@ -275,8 +319,8 @@ func (p Staged) closed(ref schemas.FileRef) Staged {
 	return p
 }
 
-// unique returns a part of a name that no other sink makes.
-func unique() string { return strings.ToLower(rand.Text()) }
+// unique returns a name that no other part has: 60 random bits.
+func unique() string { return strings.ToLower(rand.Text()[:12]) }
 
 func one(b bool) int64 {
 	if b {

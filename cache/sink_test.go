@@ -67,7 +67,7 @@ func TestSinkCounts(t *testing.T) {
 			t.Errorf("%s: want -, got +:\n%s", c.name, diff)
 		}
 	}
-	text, err := os.ReadFile(st.URL("tmp/r1/" + done.Quarantine[0].Name))
+	text, err := os.ReadFile(st.URL(stagedFile("quarantine", done.Quarantine[0])))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +86,8 @@ func TestSinkCounts(t *testing.T) {
 // A repeated pair has a value once a part, and again after a roll.
 func TestSinkRolls(t *testing.T) {
 	var clock time.Time
-	rows := func(d cache.Done) (out []int64) {
-		for _, p := range d.Values {
+	rows := func(parts []cache.Staged) (out []int64) {
+		for _, p := range parts {
 			out = append(out, p.Rows)
 		}
 		return out
@@ -97,11 +97,13 @@ func TestSinkRolls(t *testing.T) {
 		o    func(*cache.Options)
 		step time.Duration
 		want []int64
+		view []int64
 	}{
-		{"never", func(o *cache.Options) {}, 0, []int64{5}},
-		{"by rows", func(o *cache.Options) { o.PartRows = 2 }, 0, []int64{2, 2, 2}},
-		{"by time", func(o *cache.Options) { o.RollEvery = 10 * time.Second }, 4 * time.Second, []int64{3, 3}},
-		{"by the default time", func(o *cache.Options) {}, 30 * time.Second, []int64{2, 2, 2}},
+		{"never", func(o *cache.Options) {}, 0, []int64{5}, []int64{6}},
+		{"by rows", func(o *cache.Options) { o.PartRows = 2 }, 0, []int64{2, 2, 2}, []int64{2, 2, 2}},
+		// A third row would come 12 s after the part began, which is too late.
+		{"by time", func(o *cache.Options) { o.RollEvery = 10 * time.Second }, 4 * time.Second, []int64{2, 2, 2}, []int64{6}},
+		{"by the default time", func(o *cache.Options) {}, 30 * time.Second, []int64{2, 2, 2}, []int64{6}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			st := local(t, t.TempDir())
@@ -120,8 +122,11 @@ func TestSinkRolls(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := rows(done); !cmp.Equal(got, c.want) || len(done.Views) != 1 || done.Views[0].Rows != 6 {
-				t.Errorf("parts of %v rows and views %v, want parts of %v", got, done.Views, c.want)
+			if got := rows(done.Values); !cmp.Equal(got, c.want) {
+				t.Errorf("parts of values have %v rows, want %v", got, c.want)
+			}
+			if got := rows(done.Views); !cmp.Equal(got, c.view) {
+				t.Errorf("parts of the view have %v rows, want %v", got, c.view)
 			}
 		})
 	}
@@ -160,7 +165,7 @@ func TestSinkOptions(t *testing.T) {
 	err := s.Write(ctx, pair(1, 9, schemas.Source{}))
 	wantError(t, "both faults", err, nil, "run: ")
 	wantError(t, "both faults", err, nil, "fingerprint: ")
-	if got := names(t, st, ""); got != nil {
+	if got := objects(t, st, ""); got != nil {
 		t.Errorf("the store holds %v", got)
 	}
 }
@@ -170,7 +175,7 @@ func TestSinkAbort(t *testing.T) {
 	dir := t.TempDir()
 	st := local(t, dir)
 	empty, err := cache.NewSink(st, options("r1")).Close(ctx)
-	if err != nil || !cmp.Equal(empty, cache.Done{}) || names(t, st, "") != nil {
+	if err != nil || !cmp.Equal(empty, cache.Done{}) || objects(t, st, "") != nil {
 		t.Errorf("an unused sink made %v, %v", empty, err)
 	}
 	o := options("r1")
@@ -186,10 +191,10 @@ func TestSinkAbort(t *testing.T) {
 	}
 	s.Abort()
 	s.Abort()
-	if got := names(t, st, ""); len(got) != 2 {
-		t.Errorf("Abort left %v, want one part and its keys", got)
+	if got := objects(t, st, ""); len(got) != 4 {
+		t.Errorf("Abort left %v, want a part of values with its keys and receipt, and one of the view", got)
 	}
-	if files, err := os.ReadDir(st.URL("tmp/r1")); err != nil || len(files) != 2 {
+	if files, err := os.ReadDir(st.URL("tmp/r1")); err != nil || len(files) != 4 {
 		t.Errorf("Abort left the files %v, %v", files, err)
 	}
 	if _, err := s.Close(ctx); err == nil {

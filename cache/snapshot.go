@@ -5,7 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"slices"
 
+	"github.com/steelyard-ml/steelyard/cache/internal/layout"
+	"github.com/steelyard-ml/steelyard/cache/internal/manifest"
+	"github.com/steelyard-ml/steelyard/cache/internal/part"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
@@ -14,6 +19,7 @@ import (
 type Snapshot struct {
 	st       storage.Store
 	digest   string
+	version  string // of manifest.json as it was read, for storage.IfVersion; "" where the snapshot was opened by its digest
 	manifest schemas.Manifest
 	views    []schemas.View // as manifest.Views
 }
@@ -44,35 +50,70 @@ func OpenDigest(ctx context.Context, st storage.Store, digest string) (*Snapshot
 
 // open reads the newest manifest and the views that it names.
 func open(ctx context.Context, st storage.Store) (*Snapshot, error) {
-	b, err := get(ctx, st, manifestName)
+	b, version, err := layout.GetVersion(ctx, st, layout.Newest)
 	if errors.Is(err, storage.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s has no manifest.json; name the directory of a cache, or let precompute finish there", ErrNoCache, st.URL(""))
 	}
 	if err != nil {
 		return nil, err
 	}
-	d := digest(b)
-	if _, err := st.Stat(ctx, manifestPath(d)); errors.Is(err, storage.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s is not what was written, for its SHA-256 %s is no snapshot; copy the newest file of %s over it", ErrDamaged, st.URL(manifestName), d, st.URL("manifests"))
+	d := layout.Digest(b)
+	if _, err := st.Stat(ctx, layout.Manifest(d)); errors.Is(err, storage.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s is not what was written, for its SHA-256 %s is no snapshot; copy the newest file of %s over it", ErrDamaged, st.URL(layout.Newest), d, st.URL("manifests"))
 	} else if err != nil {
 		return nil, err
 	}
-	return newSnapshot(ctx, st, manifestName, b)
+	s, err := newSnapshot(ctx, st, layout.Newest, b)
+	if err != nil {
+		return nil, err
+	}
+	s.version = version
+	return s, nil
+}
+
+// openNewest is open that returns nil where there is no cache.
+func openNewest(ctx context.Context, st storage.Store) (*Snapshot, error) {
+	s, err := open(ctx, st)
+	if errors.Is(err, ErrNoCache) {
+		return nil, nil
+	}
+	return s, err
+}
+
+// digestOrNone is the digest, or "" of a nil Snapshot.
+func (s *Snapshot) digestOrNone() string {
+	if s == nil {
+		return ""
+	}
+	return s.digest
+}
+
+// versionOrNone is the version of the manifest, or "" of a nil Snapshot.
+func (s *Snapshot) versionOrNone() string {
+	if s == nil {
+		return ""
+	}
+	return s.version
+}
+
+// has reports whether the snapshot has the view of a run.
+func (s *Snapshot) has(run string) bool {
+	return slices.ContainsFunc(s.manifest.Views, func(v schemas.ViewRef) bool { return v.Name == run })
 }
 
 func openDigest(ctx context.Context, st storage.Store, want string) (*Snapshot, error) {
-	name := manifestPath(want)
+	name := layout.Manifest(want)
 	if !fs.ValidPath(name) {
 		return nil, fmt.Errorf("%q is not the digest of a snapshot", want)
 	}
-	b, err := get(ctx, st, name)
+	b, err := layout.Get(ctx, st, name)
 	if errors.Is(err, storage.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s has no such snapshot; it was removed, or this is another cache", ErrNoCache, st.URL(""))
 	}
 	if err != nil {
 		return nil, err
 	}
-	if got := digest(b); got != want {
+	if got := layout.Digest(b); got != want {
 		return nil, fmt.Errorf("%w: %s has the SHA-256 %s", ErrDamaged, st.URL(name), got)
 	}
 	return newSnapshot(ctx, st, name, b)
@@ -80,53 +121,19 @@ func openDigest(ctx context.Context, st storage.Store, want string) (*Snapshot, 
 
 // newSnapshot decodes a manifest and reads the descriptions of its views.
 func newSnapshot(ctx context.Context, st storage.Store, name string, b []byte) (*Snapshot, error) {
-	m, err := decodeManifest(st.URL(name), b)
+	m, err := manifest.Decode(st.URL(name), b)
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{st: st, digest: digest(b), manifest: m}
+	s := &Snapshot{st: st, digest: layout.Digest(b), manifest: m}
 	for _, v := range m.Views {
-		view, err := readView(ctx, st, v.Info)
+		view, err := manifest.ReadView(ctx, st, v.Info)
 		if err != nil {
 			return nil, err
 		}
 		s.views = append(s.views, view)
 	}
 	return s, nil
-}
-
-// decodeManifest decodes a manifest that this program can read.
-func decodeManifest(place string, b []byte) (m schemas.Manifest, err error) {
-	// The version first: a newer format may have other types in the same fields.
-	var version struct {
-		Format    int `json:"format_version"`
-		MinReader int `json:"min_reader_version"`
-	}
-	if err := decode(place, b, &version); err != nil {
-		return m, err
-	}
-	if version.MinReader > schemas.FormatVersion {
-		return m, fmt.Errorf("%w: %s has format version %d and needs a reader of %d; this program reads up to %d: use a newer steelyard", ErrVersion, place, version.Format, version.MinReader, schemas.FormatVersion)
-	}
-	if version.Format < 1 || version.MinReader < 1 {
-		return m, fmt.Errorf("%w: %s has no format_version or no min_reader_version", ErrDamaged, place)
-	}
-	return m, decode(place, b, &m)
-}
-
-// readView reads the description of a view.
-func readView(ctx context.Context, st storage.Store, ref schemas.FileRef) (v schemas.View, err error) {
-	b, err := get(ctx, st, ref.Path)
-	if errors.Is(err, storage.ErrNotExist) {
-		return v, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	if err != nil {
-		return v, err
-	}
-	if got := digest(b); got != ref.SHA256 {
-		return v, fmt.Errorf("%w: %s has the SHA-256 %s, the manifest says %s", ErrDamaged, st.URL(ref.Path), got, ref.SHA256)
-	}
-	return v, decode(st.URL(ref.Path), b, &v)
 }
 
 // checkSizes compares the files that are there with those that the manifest names.
@@ -141,7 +148,7 @@ func (s *Snapshot) checkSizes(ctx context.Context) error {
 			sizes[o.Name] = o.Size
 		}
 	}
-	for _, f := range files(s.manifest) {
+	for _, f := range manifest.Files(s.manifest) {
 		size, ok := sizes[f.Path]
 		if !ok {
 			return fmt.Errorf("%w: %s is missing; steelyard verify tells all that is", ErrDamaged, s.st.URL(f.Path))
@@ -181,4 +188,29 @@ func (s *Snapshot) view(name string) (int, error) {
 		return n - 1, nil
 	}
 	return 0, fmt.Errorf("cache: %s has no view %q; it has %q", s.st.URL(""), name, names)
+}
+
+// grow returns a manifest that names what the snapshot names and is to name more.
+func (s *Snapshot) grow(run schemas.Run) schemas.Manifest {
+	m := manifest.New(run)
+	m.Previous = s.digest
+	m.Fingerprint = s.manifest.Fingerprint // the same digests; the details are those of the first run
+	m.Parts = append(m.Parts, s.manifest.Parts...)
+	m.Views = append(m.Views, s.manifest.Views...)
+	return m
+}
+
+// CheckView looks for the value of every row of a view and calls bad for each row that has none, or that cannot be told from another by its
+// source. It makes and removes files beside scratch, of 36 bytes a row.
+func (s *Snapshot) CheckView(ctx context.Context, view, scratch string, bad func(error)) error {
+	n, err := s.view(view)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(scratch)
+	ref := s.manifest.Views[n]
+	return s.buildIndex(ctx, ref, scratch, s.indexHeader(ref), func(_ part.Key, _ schemas.Source, err error) error {
+		bad(err)
+		return nil
+	})
 }

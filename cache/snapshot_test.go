@@ -2,10 +2,7 @@ package cache_test
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,32 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/cache/cachetest"
+	"github.com/steelyard-ml/steelyard/cache/perm"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
-
-// edit changes the newest manifest and publishes it properly, under its digest.
-func edit(t *testing.T, st storage.Store, change func(m map[string]any)) {
-	t.Helper()
-	b, err := os.ReadFile(st.URL("manifest.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var m map[string]any
-	if err := json.Unmarshal(b, &m); err != nil {
-		t.Fatal(err)
-	}
-	change(m)
-	if b, err = json.MarshalIndent(m, "", "  "); err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(b)
-	for _, name := range []string{"manifests/" + hex.EncodeToString(sum[:]) + ".json", "manifest.json"} {
-		if err := os.WriteFile(st.URL(name), b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 func TestOpenRefuses(t *testing.T) {
 	for _, c := range []struct {
@@ -56,14 +32,14 @@ func TestOpenRefuses(t *testing.T) {
 		}, cache.ErrDamaged, "is not what was written"},
 		{"a manifest that was cut", func(t *testing.T, st storage.Store) { os.Truncate(st.URL("manifest.json"), 100) }, cache.ErrDamaged, "is not what was written"},
 		{"a newer format", func(t *testing.T, st storage.Store) {
-			edit(t, st, func(m map[string]any) {
+			cachetest.Edit(t, st, func(m map[string]any) {
 				m["format_version"], m["min_reader_version"], m["parts"] = 9, 8, "of another type"
 			})
 		}, cache.ErrVersion, "use a newer steelyard"},
 		{"no version", func(t *testing.T, st storage.Store) {
-			edit(t, st, func(m map[string]any) { delete(m, "format_version") })
+			cachetest.Edit(t, st, func(m map[string]any) { delete(m, "format_version") })
 		}, cache.ErrDamaged, "no format_version"},
-		{"no JSON of a manifest", func(t *testing.T, st storage.Store) { edit(t, st, func(m map[string]any) { m["parts"] = 1 }) }, cache.ErrDamaged, "is not the JSON it should be"},
+		{"no JSON of a manifest", func(t *testing.T, st storage.Store) { cachetest.Edit(t, st, func(m map[string]any) { m["parts"] = 1 }) }, cache.ErrDamaged, "is not the JSON it should be"},
 		{"a missing part", func(t *testing.T, st storage.Store) { os.Remove(st.URL("values/part-r1-000001.parquet")) }, cache.ErrDamaged, "part-r1-000001.parquet is missing"},
 		{"a cut part", func(t *testing.T, st storage.Store) { os.Truncate(st.URL("values/part-r1-000001.parquet"), 9) }, cache.ErrDamaged, "has 9 bytes"},
 		{"missing keys", func(t *testing.T, st storage.Store) { os.Remove(st.URL("keys/part-r1-000000.keys")) }, cache.ErrDamaged, "part-r1-000000.keys is missing"},
@@ -71,7 +47,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"no description of the view", func(t *testing.T, st storage.Store) { os.Remove(st.URL("views/r1.json")) }, cache.ErrDamaged, "r1.json"},
 		{"another description of the view", func(t *testing.T, st storage.Store) { os.WriteFile(st.URL("views/r1.json"), []byte("{}"), 0o644) }, cache.ErrDamaged, "the manifest says"},
 		{"a part outside of the cache", func(t *testing.T, st storage.Store) {
-			edit(t, st, func(m map[string]any) { m["parts"].([]any)[0].(map[string]any)["path"] = "../x" })
+			cachetest.Edit(t, st, func(m map[string]any) { m["parts"].([]any)[0].(map[string]any)["path"] = "../x" })
 		}, cache.ErrDamaged, "is missing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -86,7 +62,7 @@ func TestOpenRefuses(t *testing.T) {
 // Fields of a later version that any reader may do without are passed over.
 func TestOpenReadsLaterMinorVersions(t *testing.T) {
 	st := build(t, t.TempDir(), pairs(8), 4)
-	edit(t, st, func(m map[string]any) { m["format_version"], m["colour"] = 2, "blue" })
+	cachetest.Edit(t, st, func(m map[string]any) { m["format_version"], m["colour"] = 2, "blue" })
 	if got := read(t, st); len(got) != 8 {
 		t.Errorf("%d rows", len(got))
 	}
@@ -98,7 +74,7 @@ func TestOpenDigest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	edit(t, st, func(m map[string]any) { m["previous"] = old.Digest() })
+	cachetest.Edit(t, st, func(m map[string]any) { m["previous"] = old.Digest() })
 	now, err := cache.Open(ctx, st)
 	if err != nil || now.Digest() == old.Digest() || now.Manifest().Previous != old.Digest() {
 		t.Fatalf("newest %v, %v", now.Digest(), err)
@@ -176,7 +152,7 @@ func TestIndexIsMadeOnce(t *testing.T) {
 		}
 	}
 	before := stat()
-	edit(t, st, func(m map[string]any) { m["previous"] = s.Digest() })
+	cachetest.Edit(t, st, func(m map[string]any) { m["previous"] = s.Digest() })
 	if s, err = cache.Open(ctx, st); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +168,7 @@ func TestIndexIsMadeOnce(t *testing.T) {
 func TestIndexRefuses(t *testing.T) {
 	st := build(t, t.TempDir(), pairs(14), 7)
 	// Without the second part some rows have no value.
-	edit(t, st, func(m map[string]any) { m["parts"] = m["parts"].([]any)[:1] })
+	cachetest.Edit(t, st, func(m map[string]any) { m["parts"] = m["parts"].([]any)[:1] })
 	s, err := cache.Open(ctx, st)
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +209,7 @@ func TestRowsOfPairsInTwoParts(t *testing.T) {
 	}
 	// Either will do.
 	for i := range 2 {
-		edit(t, st, func(m map[string]any) { m["parts"] = s.Manifest().Parts[i : i+1] })
+		cachetest.Edit(t, st, func(m map[string]any) { m["parts"] = s.Manifest().Parts[i : i+1] })
 		if diff := cmp.Diff(want, read(t, st)); diff != "" {
 			t.Errorf("part %d alone: want -, got +:\n%s", i, diff)
 		}
@@ -246,9 +222,7 @@ func TestRowsDecodeGroupsOnce(t *testing.T) {
 	o := options("r1")
 	o.RowGroupRows, o.PartRows = 4, 8
 	st := local(t, t.TempDir())
-	if err := cache.Begin(ctx, st, newRun("r1")); err != nil {
-		t.Fatal(err)
-	}
+	begin(t, st, newRun("r1"))
 	var rows []schemas.CachedPair
 	for i := range 64 {
 		rows = append(rows, pair(uint64(i), 20, schemas.Source{Pos: int64(i)}))
@@ -263,7 +237,7 @@ func TestRowsDecodeGroupsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer x.Close()
-	perm := cache.Permutation(1, x.Len())
+	shuffled := perm.New(1, x.Len())
 	for _, c := range []struct {
 		name         string
 		bytes, files int64
@@ -272,8 +246,8 @@ func TestRowsDecodeGroupsOnce(t *testing.T) {
 	}{
 		{"in order, room for all", 1 << 30, 64, func(i int) int { return i }, 16, 16},
 		{"in order, room for one", 1, 1, func(i int) int { return i }, 16, 16},
-		{"random, room for all", 1 << 30, 64, perm.At, 16, 16},
-		{"random, room for one", 1, 1, perm.At, 32, 64},
+		{"random, room for all", 1 << 30, 64, shuffled.At, 16, 16},
+		{"random, room for one", 1, 1, shuffled.At, 32, 64},
 	} {
 		r := s.Rows(x)
 		r.SetLimits(c.bytes, c.files)

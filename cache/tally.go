@@ -1,35 +1,37 @@
 package cache
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/steelyard-ml/steelyard/schemas"
 )
 
-// A Staged is a closed part below tmp/<run>/, by name, content and what it counts. It travels through coders of JSON and of Beam.
+// A Staged is a closed part below tmp/<run>/, by name, content and what it counts. It travels through coders of JSON and of Beam; as a
+// JSON file beside a part of values it is the receipt by which a later run adopts the part.
 type Staged struct {
-	Name   string         // of the file below tmp/<run>/
-	Rows   int64          // rows, or lines of a quarantine file
-	Bytes  int64          // size
-	SHA256 string         // 64 hex digits
-	First  schemas.Source // the least source of its rows: parts are numbered in this order
+	Name   string         `json:"name"`   // that no other part of the run has
+	Rows   int64          `json:"rows"`   // rows, or lines of a quarantine file
+	Bytes  int64          `json:"bytes"`  // size
+	SHA256 string         `json:"sha256"` // 64 hex digits
+	First  schemas.Source `json:"first"`  // the least source of its rows: parts are listed in this order
 
-	// The keys file of a part of values; empty for other parts.
-	Keys       string
-	KeysBytes  int64
-	KeysSHA256 string
+	// The keys file of a part of values; zero for other parts.
+	KeysBytes  int64  `json:"keys_bytes,omitempty"`
+	KeysSHA256 string `json:"keys_sha256,omitempty"`
 
-	Tally Tally // what this part adds to the run's counts
+	Tally Tally `json:"tally"` // what this part adds to the run's counts
 }
 
 // A Done is what a Sink made, and all that a bundle has to hand to the commit.
 type Done struct{ Values, Views, Quarantine []Staged }
 
-// A Tally counts what was done. Parts of values count Scored, Tokens and CompletionTokens; parts of a view Rows, Truncated, Identical and
-// Diverged; quarantine its codes: the sum over all parts of a run is the run's.
+// A Tally counts what was done. Parts of values count Scored, Tokens and CompletionTokens; parts of a view Rows, Reused, Truncated,
+// Identical and Diverged; quarantine its codes: the sum over all parts of a run is the run's.
 type Tally struct {
 	Rows             int64 // rows of the view
+	Reused           int64 // rows of the view whose value was in the cache before the run
 	Scored           int64 // rows of values
 	Tokens           int64 // tokens that went through the model, a shared prompt once
 	CompletionTokens int64
@@ -48,6 +50,7 @@ type CodeCount struct {
 // Add adds u. Quarantined stays sorted by code, each code once.
 func (t *Tally) Add(u Tally) {
 	t.Rows += u.Rows
+	t.Reused += u.Reused
 	t.Scored += u.Scored
 	t.Tokens += u.Tokens
 	t.CompletionTokens += u.CompletionTokens
@@ -87,6 +90,7 @@ func (t Tally) counts() schemas.Counts {
 	codes, _, _ := t.quarantined()
 	return schemas.Counts{
 		Rows:        t.Rows,
+		Reused:      t.Reused,
 		Scored:      t.Scored,
 		Tokens:      t.Tokens,
 		Completion:  t.CompletionTokens,
@@ -95,4 +99,9 @@ func (t Tally) counts() schemas.Counts {
 		Identical:   t.Identical,
 		Diverged:    t.Diverged,
 	}
+}
+
+// compare orders parts by their first source and then by content, so that the same parts are always listed in the same order.
+func (p Staged) compare(q Staged) int {
+	return cmp.Or(cmp.Compare(p.First.File, q.First.File), cmp.Compare(p.First.Pos, q.First.Pos), strings.Compare(p.SHA256, q.SHA256), strings.Compare(p.Name, q.Name))
 }

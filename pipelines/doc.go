@@ -1,7 +1,8 @@
 // Package pipelines composes the transforms. [Precompute] builds the pipeline that scores preference pairs under a reference model into
 // a cache; [RunPrecompute] does all that a launcher does around it.
 //
-//	work items → Reshuffle → read → tokenize → score → write → commit
+//	work items → Reshuffle → read → tokenize → split → score → write → commit
+//	                          │        │         └─────────────→ write ─┤
 //	                          └────────┴──────────┴──→ write quarantine ─┘
 //
 // Everything from read to write is one fused stage: what crosses a shuffle is work items before it and the names of files after it.

@@ -66,7 +66,7 @@ func TestScopes(t *testing.T) {
 	for _, e := range edges {
 		scopes = append(scopes, e.Scope().String()+"/")
 	}
-	for _, want := range []string{"readpairs.Items", "readpairs.Read", "tokenize.Pairs", "reflogp.Score", "writecache.Pairs", "writecache.Quarantine", "writecache.Commit"} {
+	for _, want := range []string{"readpairs.Items", "readpairs.Read", "tokenize.Pairs", "writecache.Split", "reflogp.Score", "writecache.Pairs", "writecache.Reused", "writecache.Quarantine", "writecache.Commit"} {
 		if !slices.ContainsFunc(scopes, func(s string) bool { return strings.Contains(s, "/pipelines.Precompute/"+want+"/") }) {
 			t.Errorf("nothing in the graph is in scope %s; there are %q", want, scopes)
 		}
@@ -78,7 +78,7 @@ func TestBuildersPanicOnOptionsThatCantWork(t *testing.T) {
 		"readpairs.Read":    func(g *pipelines.Graph) { g.Read.Pairs.Limit = -1 },
 		"tokenize.Pairs":    func(g *pipelines.Graph) { g.Tokenize.Boundary = tokenize.Boundary("loose") },
 		"reflogp.Score":     func(g *pipelines.Graph) { g.Score.Model = "" },
-		"writecache.Pairs":  func(g *pipelines.Graph) { g.Write.URL = "" },
+		"writecache.Split":  func(g *pipelines.Graph) { g.Write.URL = "" },
 		"writecache.Commit": func(g *pipelines.Graph) { g.Commit.MaxQuarantine = 2 },
 	} {
 		t.Run(want, func(t *testing.T) {

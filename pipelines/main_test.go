@@ -12,6 +12,7 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 
 	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/cache/upkeep"
 	"github.com/steelyard-ml/steelyard/internal/tol"
 	"github.com/steelyard-ml/steelyard/pipelines"
 	"github.com/steelyard-ml/steelyard/runners"
@@ -142,13 +143,13 @@ func rows(t testing.TB, dir string) []schemas.CachedPair {
 	return out
 }
 
-func status(t testing.TB, dir string) cache.Overview {
+func status(t testing.TB, dir string) upkeep.Overview {
 	t.Helper()
 	st, err := storage.OpenURL(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := cache.Status(t.Context(), st)
+	o, err := upkeep.Status(t.Context(), st)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 
 	"github.com/steelyard-ml/steelyard/pairs"
+	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/transforms/tokenize"
 )
 
@@ -30,7 +31,7 @@ type Options struct {
 	Boundary  tokenize.Boundary
 	Identical tokenize.Identical
 
-	// Cache names the directory to make.
+	// Cache names the directory to make, or to grow.
 	Cache string
 	// TokenLogps keeps the value of every completion token beside the sums.
 	TokenLogps bool
@@ -53,6 +54,8 @@ type Options struct {
 	ID      string
 	// Record is kept in the record of the run and of its view: the options as the user gave them.
 	Record map[string]any
+	// Adopted, if set, is told before the pipeline runs what was taken over of runs that died, and which of their parts were damaged.
+	Adopted func(adopted []schemas.Adopted, dropped []string)
 	// Progress, if set, is told how far this process is: every Every (default: a second), and at the end.
 	Progress func(Progress)
 	Every    time.Duration

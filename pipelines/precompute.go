@@ -26,9 +26,11 @@ func Precompute(s beam.Scope, g Graph) {
 	items := readpairs.Items(s, g.Items)
 	read, unreadable := readpairs.Read(s, items, g.Read)
 	tokens, untokenized := tokenize.Pairs(s, read, g.Tokenize)
-	scored, unscored := reflogp.Score(s, tokens, g.Score)
+	lacking, has := writecache.Split(s, tokens, g.Write)
+	scored, unscored := reflogp.Score(s, lacking, g.Score)
 	writecache.Commit(s, g.Commit,
 		writecache.Pairs(s, scored, g.Write),
+		writecache.Reused(s, has, g.Write),
 		writecache.Quarantine(s, unreadable, g.Write),
 		writecache.Quarantine(s, untokenized, g.Write),
 		writecache.Quarantine(s, unscored, g.Write),

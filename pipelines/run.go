@@ -23,7 +23,7 @@ import (
 )
 
 // ErrRunFailed is returned when the pipeline ran to its end and the run is recorded as failed all the same: more rows were malformed than
-// allowed. Mend the rows that quarantine shows, or allow a larger share.
+// allowed (mend the rows that quarantine shows, or allow a larger share), or another run changed the cache meanwhile (run it again).
 var ErrRunFailed = errors.New("the run failed")
 
 // A Summary is what a run did.
@@ -33,8 +33,9 @@ type Summary struct {
 	Counters map[string]int64 // of the runner, by "namespace/name"
 }
 
-// RunPrecompute makes the data set of the options ready in a new cache: it looks at the inputs and the model, claims the directory, runs
-// the pipeline and reads the record that the commit left.
+// RunPrecompute makes the data set of the options ready in a cache, new or not: it looks at the inputs and the model, claims the
+// directory, takes over what runs that died had finished, runs the pipeline over what the cache lacks and reads the record that the
+// commit left.
 //
 // The Summary is as complete as the run got, also beside an error. An interrupted or broken run is recorded as failed.
 func RunPrecompute(ctx context.Context, o Options) (Summary, error) {
@@ -51,25 +52,27 @@ func RunPrecompute(ctx context.Context, o Options) (Summary, error) {
 	if err != nil {
 		return Summary{}, fmt.Errorf("precompute: %w", err)
 	}
-	unlock, err := storage.LockLocal(st.URL(""), cache.LockName)
+	claim, err := cache.Begin(ctx, st, g.Commit.Run)
 	if err != nil {
 		return Summary{}, fmt.Errorf("precompute: %w", err)
 	}
-	defer unlock()
+	defer claim.Release()
+	g.Write.Base, g.Commit.Base, g.Commit.Run.Adopted = claim.Base, claim.Base, claim.Adopted
 	run := g.Commit.Run
-	if err := cache.Begin(ctx, st, run); err != nil {
-		return Summary{}, fmt.Errorf("precompute: %w", err)
+	if o.Adopted != nil && len(claim.Adopted)+len(claim.Dropped) > 0 {
+		o.Adopted(claim.Adopted, claim.Dropped)
 	}
 
 	counters, err := execute(ctx, o, g)
 	out := Summary{Run: run, Elapsed: time.Since(start), Counters: counters}
+	err = errors.Join(err, writecache.Forget(g.Write))
 	// The record is written and read also where ctx has ended.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	if err != nil {
 		err = errors.Join(fmt.Errorf("precompute: run %s: %w", run.ID, err), cache.Fail(after, st, run, err))
 	}
-	record, rerr := recorded(after, st, run.ID)
+	record, rerr := cache.Record(after, st, run.ID)
 	if rerr != nil {
 		return out, errors.Join(err, fmt.Errorf("precompute: %w", rerr))
 	}
@@ -142,20 +145,6 @@ func execute(ctx context.Context, o Options, g Graph) (map[string]int64, error) 
 	stop := report(ctx, o, g.Items)
 	defer stop()
 	return o.Execute(ctx, p)
-}
-
-// recorded returns the record of a run.
-func recorded(ctx context.Context, st storage.Store, id string) (schemas.Run, error) {
-	status, err := cache.Status(ctx, st)
-	if err != nil {
-		return schemas.Run{}, err
-	}
-	for _, r := range status.Runs {
-		if r.ID == id {
-			return r, nil
-		}
-	}
-	return schemas.Run{}, fmt.Errorf("the record of run %s is gone from %s", id, st.URL("runs"))
 }
 
 // NewRunID returns a name for a run that starts now: names sort by time. Example: "20261123T180351Z-3f9a".

@@ -101,9 +101,17 @@ type Run struct {
 	Started  time.Time      `json:"started"`
 	Finished time.Time      `json:"finished,omitzero"`
 	Options  map[string]any `json:"options,omitempty"`
+	Adopted  []Adopted      `json:"adopted,omitempty"` // what it took over before it began
 	Counts   Counts         `json:"counts"`
 
 	Fingerprint Fingerprint `json:"fingerprint"`
+}
+
+// An Adopted is what a run took over of one that ended before it was done.
+type Adopted struct {
+	Run   string `json:"run"`   // that wrote it
+	Parts int    `json:"parts"` // whole parts that are in the cache now
+	Rows  int64  `json:"rows"`  // values in them
 }
 
 // An Owner is the process that launched a run.
@@ -116,6 +124,7 @@ type Owner struct {
 // Counts is what a run did, in rows and tokens. Rows read = Rows + the sum of Quarantined.
 type Counts struct {
 	Rows        int64          `json:"rows"`   // rows of the view
+	Reused      int64          `json:"reused"` // rows of the view whose value was in the cache before
 	Scored      int64          `json:"scored"` // values computed, repeats left out
 	Tokens      int64          `json:"tokens"` // tokens that went through the model, a shared prompt once
 	Completion  int64          `json:"completion_tokens"`

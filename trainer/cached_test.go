@@ -121,9 +121,11 @@ func (b bench) commit(t testing.TB, run string, spoil func(i int, p *schemas.Cac
 		fingerprint = append(fingerprint, schemas.Item(it))
 	}
 	record := schemas.Run{ID: run, Fingerprint: fingerprint}
-	if err := cache.Begin(ctx, b.store, record); err != nil {
+	claim, err := cache.Begin(ctx, b.store, record)
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer claim.Release()
 	sink := cache.NewSink(b.store, cache.Options{Run: run, Fingerprint: fingerprint, TokenLogps: spoil == nil}) // beside token values, a sum cannot be wrong
 	for i, g := range b.golden.Pairs {
 		var batch model.Batch

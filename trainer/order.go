@@ -1,7 +1,7 @@
 package trainer
 
 import (
-	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/cache/perm"
 )
 
 // order returns which row stands at place i of an epoch: the data set's own order, or a permutation of it that depends on the seed and
@@ -10,10 +10,10 @@ func order(o Options, rows int) func(epoch, i int) int {
 	if o.TrainSamplingStrategy == SamplingSequential {
 		return func(_, i int) int { return i }
 	}
-	at, permutation := -1, cache.Perm{}
+	at, permutation := -1, perm.Perm{}
 	return func(epoch, i int) int {
 		if epoch != at {
-			at, permutation = epoch, cache.Permutation(epochSeed(o.Seed, epoch), rows)
+			at, permutation = epoch, perm.New(epochSeed(o.Seed, epoch), rows)
 		}
 		return permutation.At(i)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/cache/upkeep"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
@@ -46,7 +46,7 @@ func newCacheStatus(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o, err := cache.Status(cmd.Context(), st)
+			o, err := upkeep.Status(cmd.Context(), st)
 			if err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ func newCacheStatus(s streams) *cobra.Command {
 	return cmd
 }
 
-func printStatus(out io.Writer, url string, o cache.Overview) error {
+func printStatus(out io.Writer, url string, o upkeep.Overview) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	if o.Digest == "" {
 		fmt.Fprintf(w, "%s\tnot a cache yet: no run has finished\n", url)

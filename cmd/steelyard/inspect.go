@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/cache/upkeep"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
 	"github.com/steelyard-ml/steelyard/pairs"
 	"github.com/steelyard-ml/steelyard/schemas"
@@ -31,7 +31,7 @@ func newInspect(s streams) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				o, err := cache.Status(cmd.Context(), st)
+				o, err := upkeep.Status(cmd.Context(), st)
 				if err != nil {
 					return err
 				}

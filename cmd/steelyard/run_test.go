@@ -165,9 +165,11 @@ func rewrite(t *testing.T, from, to string, pairs []schemas.CachedPair) {
 		t.Fatal(err)
 	}
 	run := schemas.Run{ID: "rewritten", Fingerprint: snapshot.Manifest().Fingerprint}
-	if err := cache.Begin(t.Context(), dst, run); err != nil {
+	claim, err := cache.Begin(t.Context(), dst, run)
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer claim.Release()
 	sink := cache.NewSink(dst, cache.Options{Run: run.ID, Fingerprint: run.Fingerprint, TokenLogps: false})
 	for _, p := range pairs {
 		p.RefChosenTokenLogps, p.RefRejectedTokenLogps = nil, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/cache/upkeep"
 	"github.com/steelyard-ml/steelyard/pipelines"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
@@ -48,7 +49,7 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, asJSON bool) err
 	if err != nil {
 		return err
 	}
-	check := cache.VerifyOptions{Sample: o.Sample, Seed: o.Seed}
+	check := upkeep.VerifyOptions{Sample: o.Sample, Seed: o.Seed}
 	if o.Sample == 0 {
 		check.Sample = math.MaxInt
 	}
@@ -61,7 +62,7 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, asJSON bool) err
 			return pipelines.Rescore(ctx, o.Model, snapshot.Manifest().Fingerprint, rows)
 		}
 	}
-	report, err := cache.Verify(ctx, st, check)
+	report, err := upkeep.Verify(ctx, st, check)
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, asJSON bool) err
 	return nil
 }
 
-func printReport(s streams, r cache.Report) {
+func printReport(s streams, r upkeep.Report) {
 	for _, f := range r.Faults {
 		fmt.Fprintln(s.out, f)
 	}

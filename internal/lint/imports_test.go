@@ -29,7 +29,7 @@ var table = []struct {
 	{"transforms/...", []string{"schemas", "pairs", "cache", "storage", "model/...", "transforms/internal/..."}},
 	{"pipelines", []string{"schemas", "transforms/...", "pairs", "cache", "storage", "model/..."}},
 	{"runners/...", []string{"runners/..."}},
-	{"trainer/...", []string{"schemas", "cache", "model", "model/checkpoint", "trainer/..."}},
+	{"trainer/...", []string{"schemas", "cache", "cache/perm", "model", "model/checkpoint", "trainer/..."}},
 	{"cmd/...", []string{"..."}},
 }
 

@@ -24,6 +24,7 @@ func init() {
 type CommitOptions struct {
 	URL  string
 	Run  schemas.Run
+	Base string // as in Options
 	View schemas.View
 	// MaxQuarantine is the largest share of malformed rows, from 0 to 1, with which a run is still done.
 	MaxQuarantine float64
@@ -39,7 +40,7 @@ func Commit(s beam.Scope, o CommitOptions, done ...beam.PCollection) {
 	if !(o.MaxQuarantine >= 0 && o.MaxQuarantine <= 1) {
 		panic("writecache.Commit: max_quarantine: a share from 0 to 1")
 	}
-	fn := &commitFn{URL: o.URL, MaxQuarantine: o.MaxQuarantine, Run: mustJSON(o.Run), View: mustJSON(o.View)}
+	fn := &commitFn{URL: o.URL, Base: o.Base, MaxQuarantine: o.MaxQuarantine, Run: mustJSON(o.Run), View: mustJSON(o.View)}
 	// A group of nothing never comes, so something must always be there.
 	done = append(done, beam.ParDo(s, &sentinelFn{}, beam.Impulse(s)))
 	beam.ParDo0(s, fn, beam.GroupByKey(s, beam.AddFixedKey(s, beam.Flatten(s, done...))))
@@ -59,6 +60,7 @@ func (sentinelFn) ProcessElement(_ []byte, emit func(cache.Done)) { emit(cache.D
 
 type commitFn struct {
 	URL           string  `json:"url"`
+	Base          string  `json:"base"`
 	MaxQuarantine float64 `json:"max_quarantine"`
 	// Run and View are JSON: their types hold maps of any, which Beam's registry refuses.
 	Run  string `json:"run"`
@@ -66,7 +68,7 @@ type commitFn struct {
 }
 
 func (f *commitFn) ProcessElement(ctx context.Context, _ int, next func(*cache.Done) bool) error {
-	c := cache.Commit{MaxQuarantine: f.MaxQuarantine}
+	c := cache.Commit{Base: f.Base, MaxQuarantine: f.MaxQuarantine}
 	if err := json.Unmarshal([]byte(f.Run), &c.Run); err != nil {
 		return fmt.Errorf("writecache: run: %w", err)
 	}

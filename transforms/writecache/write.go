@@ -24,6 +24,8 @@ type Options struct {
 	URL string `json:"url"`
 	// Sink says how files are laid out; its Run and Fingerprint must be set.
 	Sink cache.Options `json:"sink"`
+	// Base is the digest of the snapshot that the run grows from, as cache.Begin returned it; "" for a new cache.
+	Base string `json:"base,omitempty"`
 	// Paths are the input files by number. They name the file of a quarantined row whose step knew only the number.
 	Paths []string `json:"paths,omitempty"`
 }

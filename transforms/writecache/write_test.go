@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/cache/upkeep"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
@@ -29,7 +30,7 @@ func options(t *testing.T) Options {
 func commitOptions(o Options) CommitOptions {
 	return CommitOptions{
 		URL:  o.URL,
-		Run:  schemas.Run{ID: "run", Started: time.Unix(0, 0).UTC(), Fingerprint: fingerprint, Options: map[string]any{"beta": 0.1}},
+		Run:  schemas.Run{ID: o.Sink.Run, Started: time.Unix(0, 0).UTC(), Fingerprint: fingerprint, Options: map[string]any{"beta": 0.1}},
 		View: schemas.View{Inputs: []schemas.ViewInput{{Path: "a.jsonl"}}},
 		// Nothing may be malformed.
 		MaxQuarantine: 0,
@@ -73,7 +74,7 @@ func write(t *testing.T, f *pairsFn, from, to int64, finish bool) []cache.Done {
 
 // commit runs the commit by hand.
 func commit(ctx context.Context, o CommitOptions, done []cache.Done) error {
-	f := &commitFn{URL: o.URL, MaxQuarantine: o.MaxQuarantine, Run: mustJSON(o.Run), View: mustJSON(o.View)}
+	f := &commitFn{URL: o.URL, Base: o.Base, MaxQuarantine: o.MaxQuarantine, Run: mustJSON(o.Run), View: mustJSON(o.View)}
 	i := 0
 	return f.ProcessElement(ctx, 0, func(d *cache.Done) bool {
 		if i == len(done) {
@@ -90,9 +91,11 @@ func begin(t *testing.T, o Options) storage.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cache.Begin(t.Context(), st, commitOptions(o).Run); err != nil {
+	claim, err := cache.Begin(t.Context(), st, commitOptions(o).Run)
+	if err != nil {
 		t.Fatal(err)
 	}
+	claim.Release()
 	return st
 }
 
@@ -197,7 +200,7 @@ func TestQuarantine(t *testing.T) {
 	if err := commit(t.Context(), commitOptions(o), done); err != nil {
 		t.Fatal(err)
 	}
-	status, err := cache.Status(t.Context(), st)
+	status, err := upkeep.Status(t.Context(), st)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +252,7 @@ func TestCommitOfWhatIsGone(t *testing.T) {
 	o := options(t)
 	st := begin(t, o)
 	done := write(t, &pairsFn{Options: o}, 0, 3, true)
-	if err := st.Remove(t.Context(), fmt.Sprintf("tmp/run/%s", done[0].Values[0].Name)); err != nil {
+	if err := st.Remove(t.Context(), fmt.Sprintf("tmp/run/values-%s.parquet", done[0].Values[0].Name)); err != nil {
 		t.Fatal(err)
 	}
 	if err := commit(t.Context(), commitOptions(o), done); err == nil {

@@ -5,11 +5,15 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"maps"
+	"math/bits"
 	"slices"
+	"sort"
 
+	"github.com/steelyard-ml/steelyard/cache/internal/table"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
@@ -34,6 +38,66 @@ func writeKeys(ctx context.Context, st storage.Store, name string, keys map[Key]
 		return schemas.FileRef{}, err
 	}
 	return d.ref(), nil
+}
+
+// A KeySet is a mapped keys file. It is safe for concurrent use.
+type KeySet struct{ t *table.Table }
+
+// MapKeys maps a keys file. A file of another size than ref's is an error; that its keys ascend is taken on trust.
+func MapKeys(ctx context.Context, st storage.Store, ref schemas.FileRef) (*KeySet, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r, err := st.Open(ctx, ref.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if r.Size() != ref.Bytes {
+		return nil, fmt.Errorf("%s has %d bytes, the manifest says %d", st.URL(ref.Path), r.Size(), ref.Bytes)
+	}
+	t, err := table.MapSource(r, len(Key{}))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", st.URL(ref.Path), err)
+	}
+	return &KeySet{t}, nil
+}
+
+// Len returns the number of keys.
+func (s *KeySet) Len() int { return s.t.Len() }
+
+// At returns key i.
+func (s *KeySet) At(i int) Key { return Key(s.t.Record(i)) }
+
+// Close removes the mapping.
+func (s *KeySet) Close() error { return s.t.Close() }
+
+// Has reports whether a key is in the set. Keys are hashes, so a key's own value tells about where it is: the search begins there and
+// widens, which touches one page or two of the file where a search by halves touches one a step.
+func (s *KeySet) Has(k Key) bool {
+	n := s.t.Len()
+	if n == 0 {
+		return false
+	}
+	before := func(i int) bool { return bytes.Compare(s.t.Record(i), k[:]) < 0 }
+	guess, _ := bits.Mul64(binary.BigEndian.Uint64(k[:]), uint64(n))
+	lo, hi := 0, n // the first key that does not come before k is in lo..hi
+	step := 16
+	if i := int(guess); before(i) {
+		for lo = i + 1; i+step < n && before(i+step); step *= 2 {
+			i += step
+			lo = i + 1
+		}
+		hi = min(i+step, n)
+	} else {
+		for hi = i; i-step >= 0 && !before(i-step); step *= 2 {
+			i -= step
+			hi = i
+		}
+		lo = max(i-step+1, 0)
+	}
+	at := lo + sort.Search(hi-lo, func(i int) bool { return !before(lo + i) })
+	return at < n && s.At(at) == k
 }
 
 // Keys calls each for every key of a keys file, in order, until it returns an error. A file of another size than ref's, or one whose

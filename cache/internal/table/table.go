@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sort"
 
@@ -76,14 +77,41 @@ func Map(path string, headerSize, recordSize int, a Access) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := info.Size()
+	return mapFile(f.Fd(), path, info.Size(), headerSize, recordSize, prot)
+}
+
+// A Source is something with the bytes of a table: a file, or an object that is stored elsewhere.
+type Source interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// MapSource maps the records of a source for reading; the source may be closed afterwards. An object that is no file of this machine is
+// copied into a temporary one first, which goes with the mapping.
+func MapSource(src Source, recordSize int) (*Table, error) {
+	if f, ok := src.(interface{ Fd() uintptr }); ok {
+		return mapFile(f.Fd(), "the file", src.Size(), 0, recordSize, unix.PROT_READ)
+	}
+	f, err := os.CreateTemp("", "steelyard-table-")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	os.Remove(f.Name())
+	if _, err := io.Copy(f, io.NewSectionReader(src, 0, src.Size())); err != nil {
+		return nil, err
+	}
+	return mapFile(f.Fd(), f.Name(), src.Size(), 0, recordSize, unix.PROT_READ)
+}
+
+func mapFile(fd uintptr, path string, size int64, headerSize, recordSize, prot int) (*Table, error) {
 	if size < int64(headerSize) || (size-int64(headerSize))%int64(recordSize) != 0 || int64(int(size)) != size {
 		return nil, fmt.Errorf("%s: %d bytes are no header of %d and records of %d", path, size, headerSize, recordSize)
 	}
 	if size == 0 {
 		return &Table{size: recordSize}, nil // nothing to map
 	}
-	data, err := unix.Mmap(int(f.Fd()), 0, int(size), prot, unix.MAP_SHARED)
+	data, err := unix.Mmap(int(fd), 0, int(size), prot, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("map %s: %w", path, err)
 	}

@@ -7,7 +7,7 @@ import (
 
 // Progress is what this process has done for a run so far. It is for the eyes: a bundle that runs again counts again.
 type Progress struct {
-	Rows        atomic.Int64 // rows scored, repeats included
+	Rows        atomic.Int64 // rows that have their value, repeats included
 	Quarantined atomic.Int64 // rows refused
 	Tokens      atomic.Int64 // tokens that went through the model, a shared prompt once
 }

@@ -14,6 +14,19 @@ type Shared[V any] struct {
 	entries map[string]*entry[V]
 }
 
+// Take returns the value of a key, if one was made, and forgets it.
+func (s *Shared[V]) Take(key string) (v V, ok bool) {
+	s.mu.Lock()
+	e, ok := s.entries[key]
+	delete(s.entries, key)
+	s.mu.Unlock()
+	if !ok {
+		return v, false
+	}
+	<-e.ready
+	return e.value, e.err == nil
+}
+
 type entry[V any] struct {
 	ready chan struct{} // closed once value or err is set
 	value V

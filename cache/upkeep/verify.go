@@ -1,4 +1,4 @@
-package cache
+package upkeep
 
 import (
 	"bytes"
@@ -13,8 +13,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/cache/internal/layout"
+	"github.com/steelyard-ml/steelyard/cache/internal/manifest"
 	"github.com/steelyard-ml/steelyard/cache/internal/part"
 	"github.com/steelyard-ml/steelyard/cache/internal/table"
+	"github.com/steelyard-ml/steelyard/cache/perm"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
@@ -73,16 +77,16 @@ const (
 // group bounds of every part; of every row its id, its counts, that values are finite and that sums are, to the bit, those of the token
 // values; that keys are those of the rows; that rows which two parts hold agree; that every row of a view has a value and a source of its
 // own. Files whose bytes are not what the manifest says are reported and not looked into. An error means that verifying itself failed:
-// ErrNoCache, ErrVersion, storage, Rescore.
+// cache.ErrNoCache, ErrVersion, storage, Rescore.
 func Verify(ctx context.Context, st storage.Store, o VerifyOptions) (Report, error) {
 	dir, err := os.MkdirTemp(o.Scratch, "steelyard-verify-")
 	if err != nil {
-		return Report{}, fmt.Errorf("cache: verify: %w", err)
+		return Report{}, fmt.Errorf("upkeep: verify: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	v := &verifier{st: st, dir: dir, sound: map[string]bool{}}
 	if err := v.run(ctx, o); err != nil {
-		return v.report, fmt.Errorf("cache: verify: %w", err)
+		return v.report, fmt.Errorf("upkeep: verify: %w", err)
 	}
 	return v.report, nil
 }
@@ -91,7 +95,8 @@ type verifier struct {
 	st     storage.Store
 	dir    string
 	report Report
-	snap   *Snapshot
+	m      schemas.Manifest
+	views  []schemas.View  // as m.Views
 	sound  map[string]bool // paths whose bytes are what the manifest says
 }
 
@@ -107,85 +112,89 @@ func (v *verifier) run(ctx context.Context, o VerifyOptions) error {
 	if ok, err := v.manifests(ctx); err != nil || !ok {
 		return err
 	}
-	for _, f := range files(v.snap.manifest) {
+	for _, f := range manifest.Files(v.m) {
 		if err := v.file(ctx, f); err != nil {
 			return err
 		}
 	}
-	for _, ref := range v.snap.manifest.Views {
+	for _, ref := range v.m.Views {
 		var info schemas.View
 		if v.sound[ref.Info.Path] {
 			var err error
-			if info, err = readView(ctx, v.st, ref.Info); err != nil {
+			if info, err = manifest.ReadView(ctx, v.st, ref.Info); err != nil {
 				v.fault(ref.Info.Path, -1, cureMade, "%v", err)
 			}
 		}
-		v.snap.views = append(v.snap.views, info)
+		v.views = append(v.views, info)
 	}
 	if err := v.values(ctx); err != nil {
 		return err
 	}
-	for i, ref := range v.snap.manifest.Views {
-		if err := v.view(ctx, ref, v.snap.views[i]); err != nil {
+	for i, ref := range v.m.Views {
+		if err := v.view(ctx, ref, v.views[i]); err != nil {
 			return err
 		}
 	}
 	if !v.report.OK() {
 		return nil // what follows reads across files
 	}
-	for _, ref := range v.snap.manifest.Views {
-		if err := v.places(ctx, ref); err != nil {
+	snap, err := cache.OpenDigest(ctx, v.st, v.report.Digest)
+	if err != nil {
+		return err
+	}
+	for _, ref := range v.m.Views {
+		if err := v.places(ctx, snap, ref); err != nil {
 			return err
 		}
 	}
-	if !v.report.OK() || o.Rescore == nil || len(v.snap.manifest.Views) == 0 {
+	if !v.report.OK() || o.Rescore == nil || len(v.m.Views) == 0 {
 		return nil
 	}
-	return v.rescore(ctx, o)
+	return v.rescore(ctx, snap, o)
 }
 
 // manifests checks the newest manifest and every snapshot's digest. It reports whether the newest can be gone by.
 func (v *verifier) manifests(ctx context.Context) (bool, error) {
-	b, err := get(ctx, v.st, manifestName)
+	b, err := layout.Get(ctx, v.st, layout.Newest)
 	if errors.Is(err, storage.ErrNotExist) {
-		return false, fmt.Errorf("%w: %s has no manifest.json", ErrNoCache, v.st.URL(""))
+		return false, fmt.Errorf("%w: %s has no manifest.json", cache.ErrNoCache, v.st.URL(""))
 	}
 	if err != nil {
 		return false, err
 	}
-	v.report.Digest = digest(b)
+	v.report.Digest = layout.Digest(b)
 	snapshots, err := v.st.List(ctx, "manifests/")
 	if err != nil {
 		return false, err
 	}
 	newest := false
 	for _, o := range snapshots {
-		ref, err := measure(ctx, v.st, o.Name)
+		ref, err := layout.Measure(ctx, v.st, o.Name)
 		if err != nil {
 			return false, err
 		}
-		if o.Name != manifestPath(ref.SHA256) {
+		if o.Name != layout.Manifest(ref.SHA256) {
 			v.fault(o.Name, -1, cureCopy, "its SHA-256 is %s, which is not its name", ref.SHA256)
 		} else if ref.SHA256 == v.report.Digest {
 			newest = true
 		}
 	}
 	if !newest {
-		v.fault(manifestName, -1, cureNewest, "its SHA-256 %s is that of no snapshot in manifests/", v.report.Digest)
+		v.fault(layout.Newest, -1, cureNewest, "its SHA-256 %s is that of no snapshot in manifests/", v.report.Digest)
 		return false, nil
 	}
-	m, err := decodeManifest(v.st.URL(manifestName), b)
-	if errors.Is(err, ErrDamaged) {
-		v.fault(manifestName, -1, cureMade, "%v", err)
+	m, err := manifest.Decode(v.st.URL(layout.Newest), b)
+	if errors.Is(err, cache.ErrDamaged) {
+		v.fault(layout.Newest, -1, cureMade, "%v", err)
 		return false, nil
 	}
-	v.snap = &Snapshot{st: v.st, digest: v.report.Digest, manifest: m}
+	v.m = m
 	return err == nil, err
 }
 
 // file compares a file's bytes with what the manifest says.
 func (v *verifier) file(ctx context.Context, f schemas.FileRef) error {
-	got, err := measure(ctx, v.st, f.Path)
+	got, err := layout.Measure(ctx, v.st, f.Path)
 	switch {
 	case errors.Is(err, storage.ErrNotExist):
 		v.fault(f.Path, -1, cureCopy, "it is missing")
@@ -196,7 +205,7 @@ func (v *verifier) file(ctx context.Context, f schemas.FileRef) error {
 	case got.SHA256 != f.SHA256:
 		v.fault(f.Path, -1, cureCopy, "its SHA-256 is %s, the manifest says %s", got.SHA256, f.SHA256)
 	case v.sound[f.Path]:
-		v.fault(manifestName, -1, cureMade, "it names %s twice", f.Path)
+		v.fault(layout.Newest, -1, cureMade, "it names %s twice", f.Path)
 	default:
 		v.sound[f.Path] = true
 		v.report.Files++
@@ -215,7 +224,7 @@ func (v *verifier) values(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for n, p := range v.snap.manifest.Parts {
+	for n, p := range v.m.Parts {
 		if !v.sound[p.Path] {
 			continue
 		}
@@ -236,7 +245,7 @@ func (v *verifier) values(ctx context.Context) error {
 	for i := 1; i < t.Len(); i++ {
 		a, b := t.Record(i-1), t.Record(i)
 		if bytes.Equal(a[:16], b[:16]) && !bytes.Equal(a[16:32], b[16:32]) {
-			first, second := v.snap.manifest.Parts[binary.BigEndian.Uint32(a[32:])], v.snap.manifest.Parts[binary.BigEndian.Uint32(b[32:])]
+			first, second := v.m.Parts[binary.BigEndian.Uint32(a[32:])], v.m.Parts[binary.BigEndian.Uint32(b[32:])]
 			v.fault(second.Path, int64(binary.BigEndian.Uint32(b[36:])), cureMade, "pair %s has other values in %s row %d", part.Key(b[:16]), v.st.URL(first.Path), binary.BigEndian.Uint32(a[36:]))
 		}
 	}
@@ -245,7 +254,7 @@ func (v *verifier) values(ctx context.Context) error {
 
 // part checks one part of values and its keys, and adds its rows to the twins.
 func (v *verifier) part(ctx context.Context, n int, p schemas.Part, twins *table.Writer) error {
-	r, err := part.OpenValues(ctx, v.st, p, v.snap.manifest.Fingerprint)
+	r, err := part.OpenValues(ctx, v.st, p, v.m.Fingerprint)
 	if err != nil {
 		v.fault(p.Path, -1, cureMade, "%v", err)
 		return ctx.Err()
@@ -367,27 +376,25 @@ func (v *verifier) viewPart(ctx context.Context, ref schemas.ViewRef, p schemas.
 }
 
 // places looks for the value of every row of a view.
-func (v *verifier) places(ctx context.Context, ref schemas.ViewRef) error {
-	collect := func(_ part.Key, _ schemas.Source, err error) error {
+func (v *verifier) places(ctx context.Context, snap *cache.Snapshot, ref schemas.ViewRef) error {
+	return snap.CheckView(ctx, ref.Name, filepath.Join(v.dir, "index"), func(err error) {
 		v.fault("views/"+ref.Name, -1, cureView, "%v", err)
-		return nil
-	}
-	return v.snap.buildIndex(ctx, ref, filepath.Join(v.dir, "index"), v.snap.indexHeader(ref), collect)
+	})
 }
 
 // rescore hands some rows of the newest view to whoever can score them.
-func (v *verifier) rescore(ctx context.Context, o VerifyOptions) error {
-	x, err := v.snap.Index(ctx, "", filepath.Join(v.dir, "index"))
+func (v *verifier) rescore(ctx context.Context, snap *cache.Snapshot, o VerifyOptions) error {
+	x, err := snap.Index(ctx, "", filepath.Join(v.dir, "index"))
 	if err != nil {
 		return err
 	}
 	defer x.Close()
-	reader := v.snap.Rows(x)
+	reader := snap.Rows(x)
 	defer reader.Close()
 	if o.Sample <= 0 {
 		o.Sample = 16
 	}
-	places := Permutation(o.Seed, x.Len())
+	places := perm.New(o.Seed, x.Len())
 	var rows []schemas.CachedPair
 	for i := range min(o.Sample, x.Len()) {
 		p, err := reader.At(ctx, places.At(i))

@@ -1,4 +1,4 @@
-package cache_test
+package upkeep_test
 
 import (
 	"context"
@@ -13,10 +13,34 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/cache/cachetest"
 	"github.com/steelyard-ml/steelyard/cache/internal/part"
+	"github.com/steelyard-ml/steelyard/cache/upkeep"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
+
+var (
+	ctx       = context.Background()
+	errScored = errors.New("the engine is out of order")
+)
+
+// build makes a cache of the pairs whose parts have numbers.
+func build(t testing.TB, dir string, rows []schemas.CachedPair, bundle int) storage.Store {
+	t.Helper()
+	st := cachetest.Local(t, dir)
+	cachetest.Build(t, st, "r1", rows, bundle)
+	cachetest.Number(t, st)
+	return st
+}
+
+// wantError wants an error that is one of the sentinels, unless that is nil, and says something.
+func wantError(t testing.TB, what string, err, is error, says string) {
+	t.Helper()
+	if err == nil || is != nil && !errors.Is(err, is) || !strings.Contains(err.Error(), says) {
+		t.Errorf("%s: got error %v, want %v that says %q", what, err, is, says)
+	}
+}
 
 // rewrite changes the rows of a file, as a faulty writer would have written them: in the same layout, with a footer of ours, and named by
 // a manifest that agrees with its bytes.
@@ -74,7 +98,7 @@ func renamed(t *testing.T, st storage.Store, path string) {
 			}
 		}
 	}
-	edit(t, st, func(m map[string]any) { walk(m) })
+	cachetest.Edit(t, st, func(m map[string]any) { walk(m) })
 }
 
 const (
@@ -172,9 +196,9 @@ func TestVerifyNamesFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			// Two parts of six rows; pair 0 is the first of both.
-			st := build(t, t.TempDir(), pairs(12), 6)
+			st := build(t, t.TempDir(), cachetest.Pairs(12), 6)
 			c.do(t, st)
-			report, err := cache.Verify(ctx, st, cache.VerifyOptions{Scratch: t.TempDir()})
+			report, err := upkeep.Verify(ctx, st, upkeep.VerifyOptions{Scratch: t.TempDir()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,11 +220,11 @@ func TestVerifyNamesFaults(t *testing.T) {
 }
 
 func TestVerifySoundCache(t *testing.T) {
-	rows := pairs(12)
+	rows := cachetest.Pairs(12)
 	st := build(t, t.TempDir(), rows, 6)
 	scratch := t.TempDir()
 	var got []schemas.CachedPair
-	report, err := cache.Verify(ctx, st, cache.VerifyOptions{Sample: 5, Seed: 3, Scratch: scratch,
+	report, err := upkeep.Verify(ctx, st, upkeep.VerifyOptions{Sample: 5, Seed: 3, Scratch: scratch,
 		Rescore: func(_ context.Context, rows []schemas.CachedPair) error { got = rows; return nil }})
 	if err != nil || !report.OK() || report.Files != 7 || report.Rows != 12 || report.ViewRows != 12 || report.Rescored != 5 || report.More != 0 {
 		t.Errorf("report %+v, %v", report, err)
@@ -217,13 +241,13 @@ func TestVerifySoundCache(t *testing.T) {
 	if files, _ := os.ReadDir(scratch); len(got) != 5 || len(files) != 0 {
 		t.Errorf("%d rows to score again, and %v left in scratch", len(got), files)
 	}
-	_, err = cache.Verify(ctx, st, cache.VerifyOptions{Rescore: func(context.Context, []schemas.CachedPair) error { return errKilled }})
-	wantError(t, "Rescore", err, errKilled, "verify")
-	_, err = cache.Verify(ctx, local(t, t.TempDir()), cache.VerifyOptions{})
+	_, err = upkeep.Verify(ctx, st, upkeep.VerifyOptions{Rescore: func(context.Context, []schemas.CachedPair) error { return errScored }})
+	wantError(t, "Rescore", err, errScored, "verify")
+	_, err = upkeep.Verify(ctx, cachetest.Local(t, t.TempDir()), upkeep.VerifyOptions{})
 	wantError(t, "an empty directory", err, cache.ErrNoCache, "no manifest.json")
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	if _, err = cache.Verify(cancelled, st, cache.VerifyOptions{}); !errors.Is(err, context.Canceled) {
+	if _, err = upkeep.Verify(cancelled, st, upkeep.VerifyOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -233,9 +257,11 @@ func ExampleVerify() {
 	defer os.RemoveAll(dir)
 	st, _ := storage.Local(dir)
 	run := schemas.Run{ID: "r1", Fingerprint: schemas.Fingerprint{{Name: schemas.ItemWeights, Digest: "sha256:aa"}}}
-	if err := cache.Begin(ctx, st, run); err != nil {
+	claim, err := cache.Begin(ctx, st, run)
+	if err != nil {
 		fmt.Println(err)
 	}
+	defer claim.Release()
 	sink := cache.NewSink(st, cache.Options{Run: run.ID, Fingerprint: run.Fingerprint})
 	p := schemas.CachedPair{RefChosenLogps: -3, RefRejectedLogps: -4}
 	p.PromptIDs, p.ChosenIDs, p.RejectedIDs = []int32{1, 2, 3}, []int32{4, 5}, []int32{6}
@@ -251,7 +277,7 @@ func ExampleVerify() {
 	if _, run, err = (cache.Commit{Run: run, View: view, Done: []cache.Done{done}}).Do(ctx, st); err != nil {
 		fmt.Println(err)
 	}
-	report, err := cache.Verify(ctx, st, cache.VerifyOptions{})
+	report, err := upkeep.Verify(ctx, st, upkeep.VerifyOptions{})
 	fmt.Println(p.ID, run.State, report.Rows, report.OK(), err)
 	// Output: 645d81b0cf264006b33e5b64301d3d08 done 1 true <nil>
 }

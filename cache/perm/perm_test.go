@@ -1,4 +1,4 @@
-package cache_test
+package perm_test
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/cache/perm"
 )
 
 // Every place is taken exactly once: all sizes up to 300, and those about squares and powers of two.
@@ -19,7 +19,7 @@ func TestPermutationIsABijection(t *testing.T) {
 	}
 	for _, n := range sizes {
 		for _, seed := range []uint64{0, 1, 42, math.MaxUint64} {
-			p := cache.Permutation(seed, n)
+			p := perm.New(seed, n)
 			if p.Len() != n {
 				t.Fatalf("Len = %d, want %d", p.Len(), n)
 			}
@@ -39,7 +39,7 @@ func TestPermutationIsABijection(t *testing.T) {
 func TestPermutationOfMany(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1<<20, math.MaxInt64).Draw(t, "n")
-		p := cache.Permutation(rapid.Uint64().Draw(t, "seed"), n)
+		p := perm.New(rapid.Uint64().Draw(t, "seed"), n)
 		from := rapid.IntRange(0, n-1000).Draw(t, "from")
 		seen := map[int]bool{}
 		for i := from; i < from+1000; i++ {
@@ -59,7 +59,7 @@ func TestPermutationLooksUniform(t *testing.T) {
 	for _, n := range []int{2, 3, 4, 5, 7, 10, 16, 17, 31} {
 		counts := make([]int, n*n)
 		for seed := range uint64(seeds) {
-			p := cache.Permutation(seed, n)
+			p := perm.New(seed, n)
 			for i := range n {
 				counts[i*n+p.At(i)]++
 			}
@@ -81,7 +81,7 @@ func TestPermutationOrders(t *testing.T) {
 	const seeds = 24_000
 	counts := map[string]int{}
 	for seed := range uint64(seeds) {
-		p := cache.Permutation(seed, 4)
+		p := perm.New(seed, 4)
 		counts[fmt.Sprint(p.At(0), p.At(1), p.At(2), p.At(3))]++
 	}
 	chi := 0.0
@@ -94,7 +94,7 @@ func TestPermutationOrders(t *testing.T) {
 	}
 
 	const n = 10_000
-	p := cache.Permutation(7, n)
+	p := perm.New(7, n)
 	near := 0
 	for i := 1; i < n; i++ {
 		if d := p.At(i) - p.At(i-1); -10 <= d && d <= 10 {
@@ -110,11 +110,11 @@ func TestPermutationOrders(t *testing.T) {
 // A resumed run depends on the very same order.
 func TestPermutationIsForEver(t *testing.T) {
 	var got []int
-	p := cache.Permutation(42, 10)
+	p := perm.New(42, 10)
 	for i := range 10 {
 		got = append(got, p.At(i))
 	}
-	got = append(got, cache.Permutation(42, 1_000_000_000_000).At(123_456_789))
+	got = append(got, perm.New(42, 1_000_000_000_000).At(123_456_789))
 	if want := goldenOrder; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -122,10 +122,10 @@ func TestPermutationIsForEver(t *testing.T) {
 
 func TestPermutationPanics(t *testing.T) {
 	for name, f := range map[string]func(){
-		"negative n": func() { cache.Permutation(1, -1) },
-		"below":      func() { cache.Permutation(1, 3).At(-1) },
-		"above":      func() { cache.Permutation(1, 3).At(3) },
-		"empty":      func() { cache.Permutation(1, 0).At(0) },
+		"negative n": func() { perm.New(1, -1) },
+		"below":      func() { perm.New(1, 3).At(-1) },
+		"above":      func() { perm.New(1, 3).At(3) },
+		"empty":      func() { perm.New(1, 0).At(0) },
 	} {
 		func() {
 			defer func() {
@@ -139,7 +139,7 @@ func TestPermutationPanics(t *testing.T) {
 }
 
 func BenchmarkPermutation(b *testing.B) {
-	p := cache.Permutation(1, 100_000_000)
+	p := perm.New(1, 100_000_000)
 	i := 0
 	for b.Loop() {
 		i = p.At(i)

@@ -1,4 +1,4 @@
-package cache
+package perm
 
 import (
 	"math"
@@ -17,10 +17,10 @@ type Perm struct {
 	keys    [permRounds]uint64
 }
 
-// Permutation returns the permutation of [0, n) of a seed. It panics for a negative n.
-func Permutation(seed uint64, n int) Perm {
+// New returns the permutation of [0, n) of a seed. It panics for a negative n.
+func New(seed uint64, n int) Perm {
 	if n < 0 {
-		panic("cache: permutation of a negative number of places")
+		panic("perm: permutation of a negative number of places")
 	}
 	p := Perm{n: uint64(n)}
 	p.a = uint64(math.Sqrt(float64(n)))
@@ -42,7 +42,7 @@ func (p Perm) Len() int { return int(p.n) }
 // At returns where place i goes: every place below n for exactly one i. It panics unless 0 ≤ i < n.
 func (p Perm) At(i int) int {
 	if i < 0 || uint64(i) >= p.n {
-		panic("cache: place outside of the permutation")
+		panic("perm: place outside of the permutation")
 	}
 	x := uint64(i)
 	for {
