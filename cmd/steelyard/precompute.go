@@ -17,6 +17,7 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/config"
 	"github.com/steelyard-ml/steelyard/pipelines"
 	"github.com/steelyard-ml/steelyard/runners"
+	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/transforms/reflogp"
 )
 
@@ -24,7 +25,7 @@ import (
 type precomputeOptions struct {
 	dataOptions
 
-	Cache         string        `yaml:"cache" usage:"directory of the cache to make"`
+	Cache         string        `yaml:"cache" usage:"directory of the cache to make or to grow"`
 	Runner        string        `yaml:"runner" usage:"what runs the pipeline: direct or prism"`
 	TokenLogps    bool          `yaml:"token_logps" usage:"keep the value of every completion token beside the sums"`
 	MaxQuarantine float64       `yaml:"max_quarantine" usage:"share of malformed rows above which the run fails"`
@@ -47,8 +48,11 @@ func newPrecompute(s streams) *cobra.Command {
 		Short: "Write the reference's log-probabilities of preference pairs into a cache",
 		Long: `Reads preference pairs, tokenizes them, computes their log-probabilities under the
 reference model of --model, and writes them to --cache. Rows that can't be scored
-go to quarantine, each with a code and a reason. Flags of Apache Beam are understood
-too, under their own names.`,
+go to quarantine, each with a code and a reason.
+
+The cache may be there already: then only pairs that it lacks are scored, and its
+newest view becomes exactly the data set given. What a run that died had finished is
+taken over. Flags of Apache Beam are understood too, under their own names.`,
 		Args: takesPairs,
 	}
 	resolve := options(cmd, &o, &trainOptions{})
@@ -99,6 +103,14 @@ func runPrecompute(ctx context.Context, o precomputeOptions, s streams) (pipelin
 		}
 		m.show("rows", now.Rows, now.Total-now.Quarantined, now.TokensPerSecond, more)
 	}
+	p.Adopted = func(adopted []schemas.Adopted, dropped []string) {
+		for _, a := range adopted {
+			fmt.Fprintf(m, "took over %d parts with %d pairs that the run %s had finished\n", a.Parts, a.Rows, a.Run)
+		}
+		for _, what := range dropped {
+			fmt.Fprintf(m, "dropped a part of a run that died, its pairs are scored again: %s\n", what)
+		}
+	}
 	runners.Init()
 	return pipelines.RunPrecompute(ctx, p)
 }
@@ -126,8 +138,15 @@ func (o *precomputeOptions) pipeline() (pipelines.Options, error) {
 
 func printPrecomputed(s streams, dir string, p pipelines.Summary) {
 	c := p.Run.Counts
-	fmt.Fprintf(s.out, "scored  %d pairs for %d rows, %d tokens in %s (%.0f tokens/s)\n",
-		c.Scored, c.Rows, c.Tokens, p.Elapsed.Round(10*time.Millisecond), float64(c.Tokens)/p.Elapsed.Seconds())
+	took := p.Elapsed.Round(10 * time.Millisecond)
+	if c.Scored == 0 {
+		fmt.Fprintf(s.out, "scored  nothing for %d rows, in %s\n", c.Rows, took)
+	} else {
+		fmt.Fprintf(s.out, "scored  %d pairs for %d rows, %d tokens in %s (%.0f tokens/s)\n", c.Scored, c.Rows, c.Tokens, took, float64(c.Tokens)/p.Elapsed.Seconds())
+	}
+	if c.Reused > 0 {
+		fmt.Fprintf(s.out, "reused  %d rows, whose values were in the cache\n", c.Reused)
+	}
 	notes := []string{codes(c.Quarantined)}
 	for _, n := range []struct {
 		count int64

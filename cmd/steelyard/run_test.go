@@ -49,6 +49,12 @@ func rows(t *testing.T, dir string) []schemas.CachedPair {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return snapshotRows(t, snapshot)
+}
+
+// snapshotRows reads a snapshot's newest view in its order.
+func snapshotRows(t *testing.T, snapshot *cache.Snapshot) []schemas.CachedPair {
+	t.Helper()
 	index, err := snapshot.Index(t.Context(), "", filepath.Join(t.TempDir(), "index"))
 	if err != nil {
 		t.Fatal(err)
