@@ -80,7 +80,7 @@ type Sink struct {
 	err   error // the first error; of the options at first
 
 	values *opened[*part.Values]
-	began  time.Time // when the work for values began: with the sink, or when the part before was closed
+	began  time.Time // when the work for values began
 	last   time.Time // when a value came last
 	view   *opened[*part.Writer[part.ViewRow]]
 	bad    *opened[*part.Lines]
@@ -145,11 +145,13 @@ func (s *Sink) value(ctx context.Context, v part.Value, src schemas.Source) erro
 	now := s.clock()
 	// Values come in bursts, one a batch. A part that would be too old by the time of the next burst is closed with this one.
 	late := now.Sub(s.began)+now.Sub(s.last) > s.o.RollEvery
+	burst := s.last // when the work on this row began, unless other rows of its batch came before
 	s.last = now
 	if o := s.values; o != nil && (o.w.Rows() >= s.o.PartRows || o.w.Full() || late) {
 		if err := s.closeValues(ctx); err != nil {
 			return err
 		}
+		s.began = burst
 	}
 	if s.values == nil {
 		staged := Staged{Name: unique(), First: src}
@@ -260,7 +262,6 @@ func (s *Sink) closeValues(ctx context.Context) error {
 	if err := layout.PutJSON(ctx, s.st, s.staged(layout.KindReceipt, staged), staged); err != nil {
 		return err
 	}
-	s.began = s.clock()
 	s.done.Values = append(s.done.Values, staged)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,48 @@ func TestSinkRolls(t *testing.T) {
 				t.Errorf("parts of the view have %v rows, want %v", got, c.view)
 			}
 		})
+	}
+}
+
+// Batches of about the same time come in bursts of rows. Whenever the process is killed, what no closed part holds is at most RollEvery of
+// work, the batch that was under way included; or two batches, where those take longer.
+func TestSinkLosesAtMostAnInterval(t *testing.T) {
+	const every = 60
+	for _, batch := range []int{1, 7, 16, 29, 30, 31, 59, 60, 100} { // seconds
+		dir := t.TempDir()
+		o := options("r1")
+		o.RollEvery = every * time.Second
+		s := cache.NewSink(local(t, dir), o)
+		clock := started
+		s.SetClock(func() time.Time { return clock })
+		var work []time.Time // when the work on each row began
+		for b := range 1 + 3*every/batch {
+			from := clock
+			clock = clock.Add(time.Duration(batch) * time.Second)
+			for range 2 {
+				if err := s.Write(ctx, pair(uint64(len(work)), 3, schemas.Source{Pos: int64(len(work))})); err != nil {
+					t.Fatal(err)
+				}
+				work = append(work, from)
+			}
+			receipts, err := filepath.Glob(filepath.Join(dir, "tmp", "r1", "receipt-*"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept := 0
+			for _, r := range receipts {
+				var p cache.Staged
+				if b, err := os.ReadFile(r); err != nil || json.Unmarshal(b, &p) != nil {
+					t.Fatal(err)
+				}
+				kept += int(p.Rows)
+			}
+			lost := clock.Add(time.Duration(batch) * time.Second).Sub(work[kept]) // at the latest moment before the next burst
+			if most := max(every, 2*batch); lost > time.Duration(most)*time.Second {
+				t.Errorf("batches of %d s: after batch %d a kill loses %s of work", batch, b, lost)
+			}
+		}
+		s.Abort()
 	}
 }
 
