@@ -102,9 +102,9 @@ func TestSinkRolls(t *testing.T) {
 	}{
 		{"never", func(o *cache.Options) {}, 0, []int64{5}, []int64{6}},
 		{"by rows", func(o *cache.Options) { o.PartRows = 2 }, 0, []int64{2, 2, 2}, []int64{2, 2, 2}},
-		// A third row would come 12 s after the part began, which is too late.
-		{"by time", func(o *cache.Options) { o.RollEvery = 10 * time.Second }, 4 * time.Second, []int64{2, 2, 2}, []int64{6}},
-		{"by the default time", func(o *cache.Options) {}, 30 * time.Second, []int64{2, 2, 2}, []int64{6}},
+		// The first row took no time, each other one 3 s; a part that waited for a fourth would be of 12 s of work.
+		{"by time", func(o *cache.Options) { o.RollEvery = 10 * time.Second }, 3 * time.Second, []int64{3, 2, 1}, []int64{6}},
+		{"by the default time", func(o *cache.Options) {}, 20 * time.Second, []int64{3, 2, 1}, []int64{6}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			st := local(t, t.TempDir())
