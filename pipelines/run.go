@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -104,11 +105,29 @@ func plan(ctx context.Context, o Options) (Graph, error) {
 	}
 	tok := o.tokenize()
 	tok.Vocab, tok.Positions = ref.Vocab, ref.Positions
-	if _, err := tokenize.Open(ctx, tok); err != nil {
-		return Graph{}, err
-	}
 	described, err := tokenize.Describe(tok)
 	if err != nil {
+		return Graph{}, err
+	}
+	st, err := storage.OpenURL(ctx, o.Cache)
+	if err != nil {
+		return Graph{}, err
+	}
+	// Workers may have another directory, so what travels to them is absolute; what is recorded keeps the names that the user gave.
+	model, url := o.Model, o.Cache
+	if scheme, _, remote := strings.Cut(url, "://"); !remote || scheme == "file" {
+		url = st.URL("")
+	}
+	travelling := []*string{&model, &tok.Tokenizer, &url}
+	for i := range items {
+		travelling = append(travelling, &items[i].Path)
+	}
+	for _, path := range travelling {
+		if *path, err = absolute(*path); err != nil {
+			return Graph{}, err
+		}
+	}
+	if _, err := tokenize.Open(ctx, tok); err != nil { // as workers of this process will ask for it
 		return Graph{}, err
 	}
 
@@ -117,13 +136,13 @@ func plan(ctx context.Context, o Options) (Graph, error) {
 		Read:     readpairs.Options{Pairs: o.Pairs, Run: o.ID},
 		Tokenize: tok,
 		Score: reflogp.Options{
-			Model: o.Model, Fingerprint: ref.Fingerprint, Threads: o.Threads, BatchTokens: o.BatchTokens, Run: o.ID,
+			Model: model, Fingerprint: ref.Fingerprint, Threads: o.Threads, BatchTokens: o.BatchTokens, Run: o.ID,
 		},
-		Write: writecache.Options{URL: o.Cache, Sink: cache.Options{
+		Write: writecache.Options{URL: url, Sink: cache.Options{
 			Run: o.ID, Fingerprint: ref.Fingerprint, TokenLogps: o.TokenLogps, RollEvery: o.RollEvery,
 		}},
 		Commit: writecache.CommitOptions{
-			URL: o.Cache, MaxQuarantine: o.MaxQuarantine,
+			URL: url, MaxQuarantine: o.MaxQuarantine,
 			Run: schemas.Run{
 				ID: o.ID, Owner: owner(), Program: o.Program, Runner: o.Runner, Started: o.Started,
 				Options: o.Record, Fingerprint: ref.Fingerprint,
@@ -136,6 +155,14 @@ func plan(ctx context.Context, o Options) (Graph, error) {
 		g.Commit.View.Inputs = append(g.Commit.View.Inputs, schemas.ViewInput{Path: in.Path, Bytes: in.Bytes})
 	}
 	return g, nil
+}
+
+// absolute is filepath.Abs that leaves addresses of stores as they are.
+func absolute(path string) (string, error) {
+	if strings.Contains(path, "://") {
+		return path, nil
+	}
+	return filepath.Abs(path)
 }
 
 // execute builds and runs the pipeline, and tells of its progress.

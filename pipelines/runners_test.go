@@ -176,6 +176,33 @@ func TestStrict(t *testing.T) {
 	}
 }
 
+// strangerFn is registered nowhere.
+type strangerFn struct{}
+
+func (strangerFn) ProcessElement(_ []byte, emit func(string, int)) { emit("a", 1) }
+
+// Where strictness is asked for, what a worker of another process could not find is named, on every runner.
+func TestStrictNamesWhatIsMissing(t *testing.T) {
+	for _, runner := range runners.Names() {
+		stranger := func() *beam.Pipeline {
+			p, s := beam.NewPipelineWithRoot()
+			beam.ParDo(s, &strangerFn{}, beam.Impulse(s))
+			return p
+		}
+		if _, err := runners.Run(t.Context(), runner, stranger()); err != nil && runner == "direct" { // prism refuses it anyway
+			t.Errorf("not strict: %v", err)
+		}
+		*jobopts.Strict = true
+		_, err := runners.Run(t.Context(), runner, stranger())
+		*jobopts.Strict = false
+		const pkg = "github.com/steelyard-ml/steelyard/pipelines_test."
+		if want := "runners: " + runner + ": beam_strict: not registered: type " + pkg + "strangerFn, signature func([]uint8, func(string, int)), " +
+			"emitter func(string, int); register them with Beam's register package"; err == nil || err.Error() != want {
+			t.Errorf("strict: %v, want %q", err, want)
+		}
+	}
+}
+
 func TestBeamIsQuiet(t *testing.T) {
 	var seen strings.Builder
 	before := slog.Default()

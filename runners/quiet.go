@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
+	"sync/atomic"
 )
 
 // quiet drops Beam's own log lines. It comes after beam.Init, which has put a handler of its own behind slog; lines of others go on to
@@ -22,6 +23,7 @@ type withoutBeam struct{ slog.Handler }
 func (h withoutBeam) Handle(ctx context.Context, r slog.Record) error {
 	frame, _ := runtime.CallersFrames([]uintptr{r.PC}).Next()
 	if strings.HasPrefix(frame.Function, "github.com/apache/beam/") {
+		heardFrom(r)
 		return nil
 	}
 	return h.Handler.Handle(ctx, r)
@@ -33,4 +35,15 @@ func (h withoutBeam) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 func (h withoutBeam) WithGroup(name string) slog.Handler {
 	return withoutBeam{h.Handler.WithGroup(name)}
+}
+
+// lastWords, if set, is called with what a worker's boot says when it gives up: "User program exited: signal: killed". Prism knows it as
+// a log line only, and the pool does not know it at all.
+var lastWords atomic.Pointer[func(string)]
+
+func heardFrom(r slog.Record) {
+	said, ok := strings.CutPrefix(r.Message, "[SDK] ")
+	if hear := lastWords.Load(); ok && r.Level > slog.LevelError && hear != nil {
+		(*hear)(said)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
+	"github.com/apache/beam/sdks/v2/go/pkg/beam/options/jobopts"
 )
 
 // Default is the name of the runner used where none is named.
@@ -39,10 +40,14 @@ func Names() []string {
 	return names
 }
 
-// Check returns nil for a runner's name or alias, and ErrUnknown with what exists for any other.
+// Check returns nil for a runner's name or alias that can be run as Beam's flags say, ErrUnknown with what exists for any other name, and
+// else every fault of the flags, each beginning with the flag's name.
 func Check(name string) error {
-	_, err := find(name)
-	return err
+	r, err := find(name)
+	if err != nil {
+		return err
+	}
+	return checkEnvironment(r.name)
 }
 
 func find(name string) (runner, error) {
@@ -76,11 +81,19 @@ func Run(ctx context.Context, name string, p *beam.Pipeline) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if err := checkEnvironment(r.name); err != nil {
+		return Result{}, fmt.Errorf("runners: %w", err)
+	}
 	if !beam.Initialized() {
 		return Result{}, errors.New("runners: Init was not called")
 	}
 	if err := ctx.Err(); err != nil {
 		return Result{}, fmt.Errorf("runners: %s: %w", r.name, context.Cause(ctx))
+	}
+	if *jobopts.Strict {
+		if err := strict(ctx, p); err != nil {
+			return Result{}, fmt.Errorf("runners: %s: %w", r.name, err)
+		}
 	}
 	res, err := r.run(ctx, p)
 	switch {

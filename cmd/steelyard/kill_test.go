@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,40 +19,6 @@ import (
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
-
-// A launcher is the program in a process of its own.
-type launcher struct {
-	cmd *exec.Cmd
-	out bytes.Buffer
-}
-
-func launch(t *testing.T, args ...string) *launcher {
-	t.Helper()
-	path, err := exec.LookPath("steelyard") // put there by testscript.Main
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &launcher{cmd: exec.Command(path, args...)}
-	l.cmd.Stdout, l.cmd.Stderr = &l.out, &l.out
-	if err := l.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.cmd.Process.Kill() })
-	return l
-}
-
-// kill ends the process as a power cut does, and reports whether it was still there.
-func (l *launcher) kill() (was bool) {
-	l.cmd.Process.Kill()
-	l.cmd.Wait()
-	return !l.cmd.ProcessState.Exited()
-}
-
-// code waits for the process and returns its exit code.
-func (l *launcher) code() int {
-	l.cmd.Wait()
-	return l.cmd.ProcessState.ExitCode()
-}
 
 // until waits for something to be so.
 func until(t *testing.T, what string, so func() bool) {
@@ -168,13 +132,13 @@ func TestKillPrecompute(t *testing.T) {
 			if grown {
 				record(t, append(args, "--limit", "12")...)
 			}
-			l := launch(t, args...)
+			l := launch(t, ".", args...)
 			until(t, what+": finished parts", func() bool {
 				receipts, _ := filepath.Glob(filepath.Join(dir, "tmp", "*", "receipt-*.json"))
 				return len(receipts) >= parts
 			})
 			if !l.kill() {
-				t.Fatalf("%s: the run was over before it was killed\n%s", what, &l.out)
+				t.Fatalf("%s: the run was over before it was killed\n%s", what, l.stderr.String())
 			}
 			if grown {
 				if got := rows(t, dir); len(got) != 12 {
@@ -197,10 +161,10 @@ func TestKillInCommit(t *testing.T) {
 			record(t, append(slowly(t, dir, "direct"), "--limit", "12")...)
 		}
 		hold := holdCommits(t, dir)
-		l := launch(t, slowly(t, "hold://"+dir, "direct")...)
+		l := launch(t, ".", slowly(t, "hold://"+dir, "direct")...)
 		until(t, "the commit", hold.reached)
 		if !l.kill() {
-			t.Fatalf("the run was over before it was killed\n%s", &l.out)
+			t.Fatalf("the run was over before it was killed\n%s", l.stderr.String())
 		}
 		if values, _ := filepath.Glob(filepath.Join(dir, "values", "*")); len(values) == 0 {
 			t.Fatal("no part had its final name yet")
@@ -232,7 +196,7 @@ func TestKillAnywhere(t *testing.T) {
 		if i%4 >= 2 {
 			record(t, append(slices.Clone(args), "--limit", "5")...)
 		}
-		l := launch(t, args...)
+		l := launch(t, ".", args...)
 		after := time.Duration(moments.Float64() * float64(whole))
 		time.Sleep(after)
 		if l.kill() {

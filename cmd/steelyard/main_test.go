@@ -12,11 +12,15 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/steelyard-ml/steelyard/internal/tol"
+	"github.com/steelyard-ml/steelyard/runners"
 )
 
-// TestMain lets the test binary be the program: for scripts, and for processes of their own.
+// programs are what the test binary can be beside itself: for scripts, and for processes of their own.
+var programs = map[string]func(){"steelyard": main}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"steelyard": main})
+	runners.Worker() // or a worker of one of those
+	testscript.Main(m, programs)
 }
 
 func TestScripts(t *testing.T) {

@@ -25,14 +25,6 @@ func newMeter(out io.Writer) *meter {
 
 // show tells of rows done out of a total (0 where it is unknown), of the rate, and of what else is to be said.
 func (m *meter) show(what string, done, total int64, tokensPerSecond float64, more string) {
-	every := 10 * time.Second
-	if m.terminal {
-		every = 200 * time.Millisecond
-	}
-	if time.Since(m.shown) < every {
-		return
-	}
-	m.shown = time.Now()
 	passed := time.Since(m.began)
 	line := fmt.Sprintf("%s %d", what, done)
 	if total > 0 {
@@ -43,7 +35,20 @@ func (m *meter) show(what string, done, total int64, tokensPerSecond float64, mo
 		left := time.Duration(float64(passed) * float64(total-done) / float64(done))
 		line += ", " + left.Round(time.Second).String() + " left"
 	}
-	m.print(line + more)
+	m.say(line + more)
+}
+
+// say shows a line, unless another has just been shown.
+func (m *meter) say(line string) {
+	every := 10 * time.Second
+	if m.terminal {
+		every = 200 * time.Millisecond
+	}
+	if time.Since(m.shown) < every {
+		return
+	}
+	m.shown = time.Now()
+	m.print(line)
 }
 
 func (m *meter) print(line string) {

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,10 +76,13 @@ taken over. Flags of Apache Beam are understood too, under their own names.`,
 	return cmd
 }
 
+// workerFlags are those that Beam's boot starts a worker with.
+var workerFlags = []string{"worker", "id", "logging_endpoint", "control_endpoint", "semi_persist_dir", "options"}
+
 // addBeamFlags lets Apache Beam's own flags be given, and keeps them out of the help. Where both have a name, it is ours.
 func addBeamFlags(set *pflag.FlagSet) {
 	flag.CommandLine.VisitAll(func(f *flag.Flag) {
-		if set.Lookup(f.Name) == nil {
+		if set.Lookup(f.Name) == nil && !slices.Contains(workerFlags, f.Name) {
 			set.AddGoFlag(f)
 			set.Lookup(f.Name).Hidden = true
 		}
@@ -97,6 +101,10 @@ func runPrecompute(ctx context.Context, o precomputeOptions, s streams) (pipelin
 	m := newMeter(s.err)
 	defer m.done()
 	p.Progress = func(now pipelines.Progress) {
+		if runners.OnPool() {
+			m.say("running for " + now.Elapsed.Round(time.Second).String() + " in worker processes")
+			return
+		}
 		more := ""
 		if now.Quarantined > 0 {
 			more = fmt.Sprintf(", %d not scored", now.Quarantined)

@@ -33,17 +33,15 @@ func TestLauncherBesideALivingOne(t *testing.T) {
 	record(t, append(slowly(t, dir, "direct"), "--limit", "12")...)
 	before := reader(t, dir)
 	hold := holdCommits(t, dir)
-	first := launch(t, slowly(t, "hold://"+dir, "direct")...)
+	first := launch(t, ".", slowly(t, "hold://"+dir, "direct")...)
 	until(t, "the commit", hold.reached)
 	during := reader(t, dir)
-	second := launch(t, slowly(t, dir, "direct")...)
-	if code := second.code(); code != exitFailed || !strings.Contains(second.out.String(), "held by process") || strings.Contains(second.out.String(), "goroutine") {
-		t.Errorf("the second launcher exits with %d and says:\n%s", code, &second.out)
+	second := launch(t, ".", slowly(t, dir, "direct")...)
+	if said := second.ends(t, exitFailed); !strings.Contains(said, "held by process") {
+		t.Errorf("the second launcher says:\n%s", said)
 	}
 	hold.release()
-	if code := first.code(); code != exitDone {
-		t.Errorf("the first launcher exits with %d:\n%s", code, &first.out)
-	}
+	first.ends(t, exitDone)
 	after := reader(t, dir)
 	for _, c := range []struct {
 		name string
@@ -65,7 +63,7 @@ func TestLauncherBesideALivingOne(t *testing.T) {
 func TestLaunchersWithoutALock(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cache")
 	hold := holdCommits(t, dir)
-	slow := launch(t, append(slowly(t, "hold://"+dir, "direct"), "--limit", "40")...)
+	slow := launch(t, ".", append(slowly(t, "hold://"+dir, "direct"), "--limit", "40")...)
 	until(t, "the commit", hold.reached)
 	if err := os.Remove(filepath.Join(dir, ".lock")); err != nil {
 		t.Fatal(err)
@@ -77,8 +75,8 @@ func TestLaunchersWithoutALock(t *testing.T) {
 	}
 	want := rows(t, dir)
 	hold.release()
-	if code := slow.code(); code != exitFailed || !strings.Contains(slow.out.String(), "the run "+fast.ID+" was faster") || !strings.Contains(slow.out.String(), "run the same command again") {
-		t.Errorf("the slower launcher exits with %d and says:\n%s", code, &slow.out)
+	if said := slow.ends(t, exitFailed); !strings.Contains(said, "the run "+fast.ID+" was faster") || !strings.Contains(said, "run the same command again") {
+		t.Errorf("the slower launcher says:\n%s", said)
 	}
 	if diff := cmp.Diff(want, rows(t, dir)); diff != "" {
 		t.Errorf("the loser changed the cache: %s", diff)
@@ -104,8 +102,8 @@ func TestTrainingWhileTheCacheGrows(t *testing.T) {
 	process(t, train("before")...)
 	want := readFile(t, filepath.Join(base, "before", "model.safetensors"))
 
-	on := launch(t, train("on")...)
-	killed := launch(t, train("killed")...)
+	on := launch(t, ".", train("on")...)
+	killed := launch(t, ".", train("killed")...)
 	until(t, "a checkpoint", func() bool {
 		_, err := os.Stat(filepath.Join(base, "killed", "checkpoint-4"))
 		return err == nil
@@ -114,23 +112,19 @@ func TestTrainingWhileTheCacheGrows(t *testing.T) {
 		t.Fatal("the training run was over before it was killed")
 	}
 	hold := holdCommits(t, dir)
-	grow := launch(t, slowly(t, "hold://"+dir, "direct")...)
+	grow := launch(t, ".", slowly(t, "hold://"+dir, "direct")...)
 	until(t, "the commit", hold.reached)
 	hold.release()
-	if code := grow.code(); code != exitDone {
-		t.Fatalf("growing the cache: exit code %d\n%s", code, &grow.out)
-	}
-	if code := on.code(); code != exitDone {
-		t.Fatalf("training beside it: exit code %d\n%s", code, &on.out)
-	}
+	grow.ends(t, exitDone)
+	on.ends(t, exitDone)
 	process(t, append(train("killed"), "--resume")...)
 	for _, out := range []string{"on", "killed"} {
 		if string(readFile(t, filepath.Join(base, out, "model.safetensors"))) != string(want) {
 			t.Errorf("%s: other weights than those of a run whose cache never grew", out)
 		}
 	}
-	after := launch(t, train("after")...)
-	if code := after.code(); code != exitDone || !strings.Contains(after.out.String(), ": 63 pairs") {
-		t.Errorf("a run that begins afterwards exits with %d and says:\n%s", code, &after.out)
+	after := launch(t, ".", train("after")...)
+	if said := after.ends(t, exitDone); !strings.Contains(said, ": 63 pairs") {
+		t.Errorf("a run that begins afterwards says:\n%s", said)
 	}
 }

@@ -60,6 +60,7 @@ func (f *readFn) ProcessElement(ctx context.Context, item schemas.WorkItem, read
 			f.rows.Inc(ctx, 1)
 			f.codes.Count(ctx, q.Code)
 			progress.Quarantined.Add(1)
+			q.Path = "" // where this worker finds the file; whoever writes the row knows it by its number
 			bad(q)
 			return ctx.Err()
 		})
