@@ -15,33 +15,38 @@ import (
 	"github.com/steelyard-ml/steelyard/schemas"
 )
 
-// The index file is a header of 80 bytes and records of 24, big-endian:
+// The index file is a header of 80 bytes and records of 32, big-endian:
 //
-//	header: magic 8, SHA-256 of snapshot digest and view name 32, rows 8, zero 32
-//	record: source file 4, source position 8, part 4, row in the part 4, first 4 bytes of the pair id
+//	header: magic 8, SHA-256 of snapshot digest and what was chosen of it 32, rows 8, zero 32
+//	record: source file 4, source position 8, part 4, row in the part 4, first 4 bytes of the pair id, part of the view 4, row in it 4
 //
-// The scratch file from which it is made has records of 36: pair id 16, source file 4, source position 8, part 4, row 4.
+// The scratch file from which it is made has records of 44: pair id 16, source file 4, source position 8, part 4, row 4, part of the
+// view 4, row in it 4.
 const (
-	indexMagic  = "STYINDX1"
+	indexMagic  = "STYINDX2"
 	indexHeader = 80
-	indexRecord = 24
+	indexRecord = 32
 
-	scratchRecord = 36
+	scratchRecord = 44
 	unplaced      = math.MaxUint32 // as a part: no value found yet
+	repeat        = 1 << 31        // in the part of the view: an earlier row has the same pair
 )
 
 // An Index is the rows of a view in the order of their source, each with the place of its value: a memory-mapped file, made of one
-// snapshot and one view. It is safe for concurrent use.
+// snapshot and one view, or all. It is safe for concurrent use.
 type Index struct {
 	t *table.Table
+	c choice
 }
 
-// place is where a row of a view has its value.
+// place is where a row of a view, and its value, lie.
 type place struct {
-	source schemas.Source
-	part   int // number in the manifest
-	row    int64
-	check  [4]byte // the first bytes of its pair id
+	source   schemas.Source
+	part     int // number in the manifest
+	row      int64
+	check    [4]byte // the first bytes of its pair id
+	viewPart int     // number in the choice
+	viewRow  int64
 }
 
 // Len returns the number of rows.
@@ -60,68 +65,113 @@ func (x *Index) at(i int) place {
 		part:   int(binary.BigEndian.Uint32(r[12:])),
 		row:    int64(binary.BigEndian.Uint32(r[16:])),
 		check:  [4]byte(r[20:]),
+
+		viewPart: int(binary.BigEndian.Uint32(r[24:])),
+		viewRow:  int64(binary.BigEndian.Uint32(r[28:])),
 	}
 }
 
-// Index returns the index of a view ("" is the newest), kept in the local file path. A file that is there is used if it is of this
-// snapshot and view, and replaced if not. ErrMissingValue names a pair of the view whose value no part has.
+// Index returns the index of a view, kept in the local file path: of the newest for "", of all for [AllViews]. A file that is there is
+// used if it is of this snapshot and view, and replaced if not. ErrMissingValue names a pair of the view whose value no part has.
 //
-// Making it sorts in a memory-mapped file beside path, 36 bytes a row, and reads keys files and the pair_id columns of the parts that the
-// view uses; the heap does not grow with the rows.
+// Making it sorts in a memory-mapped file beside path, 44 bytes a row, and reads the parts of the view, keys files, and the pair_id columns
+// of the parts that the view uses; the heap does not grow with the rows.
 func (s *Snapshot) Index(ctx context.Context, view, path string) (*Index, error) {
-	n, err := s.view(view)
+	c, err := s.choose(view)
 	if err != nil {
 		return nil, err
 	}
-	ref := s.manifest.Views[n]
-	header := s.indexHeader(ref)
-	if x, err := openIndex(path, header); err == nil {
+	return s.index(ctx, c, path)
+}
+
+// Distinct is Index without repeats: of rows that have the same pair the first stays.
+func (s *Snapshot) Distinct(ctx context.Context, view, path string) (*Index, error) {
+	c, err := s.choose(view)
+	if err != nil {
+		return nil, err
+	}
+	c.distinct = true
+	return s.index(ctx, c, path)
+}
+
+func (s *Snapshot) index(ctx context.Context, c choice, path string) (*Index, error) {
+	if x, err := s.openIndex(c, path); err == nil {
 		return x, nil
 	}
 	strict := func(_ part.Key, _ schemas.Source, err error) error { return err }
-	if err := s.buildIndex(ctx, ref, path, header, strict); err != nil {
-		return nil, fmt.Errorf("cache: index of view %s: %w", ref.Name, err)
+	err := s.buildIndex(ctx, c, path, strict)
+	if err == nil {
+		var x *Index
+		if x, err = s.openIndex(c, path); err == nil {
+			return x, nil
+		}
 	}
-	x, err := openIndex(path, header)
-	if err != nil {
-		return nil, fmt.Errorf("cache: index of view %s: %w", ref.Name, err)
-	}
-	return x, nil
+	return nil, fmt.Errorf("cache: index of view %s: %w", c.name, err)
 }
 
-func (s *Snapshot) indexHeader(v schemas.ViewRef) []byte {
+// indexHeader returns the header of an index of so many rows.
+func (s *Snapshot) indexHeader(c choice, rows int) []byte {
+	what := s.digest + " " + c.name
+	if c.distinct {
+		what += " distinct" // no name has a space
+	}
+	of := sha256.Sum256([]byte(what))
 	h := make([]byte, indexHeader)
 	copy(h, indexMagic)
-	of := sha256.Sum256([]byte(s.digest + " " + v.Name))
 	copy(h[8:], of[:])
-	binary.BigEndian.PutUint64(h[40:], uint64(v.Rows))
+	binary.BigEndian.PutUint64(h[40:], uint64(rows))
 	return h
 }
 
-// openIndex maps an index file if it has that header and as many rows as the header says.
-func openIndex(path string, header []byte) (*Index, error) {
+// openIndex maps an index file if it is of that choice and has as many rows as its header says.
+func (s *Snapshot) openIndex(c choice, path string) (*Index, error) {
 	t, err := table.Map(path, indexHeader, indexRecord, table.Read)
 	if err != nil {
 		return nil, err
 	}
-	if string(t.Header()) != string(header) || uint64(t.Len()) != binary.BigEndian.Uint64(header[40:]) {
+	if string(t.Header()) != string(s.indexHeader(c, t.Len())) {
 		t.Close()
 		return nil, fmt.Errorf("%s is not of this snapshot and view, or was cut", path)
 	}
-	return &Index{t}, nil
+	return &Index{t, c}, nil
+}
+
+// SumsOnly returns the parts, by path, that hold values of rows of an index of this snapshot and have no values of single tokens.
+func (s *Snapshot) SumsOnly(ctx context.Context, x *Index) ([]string, error) {
+	used := make([]bool, len(s.manifest.Parts))
+	for i := range x.Len() {
+		if n := x.at(i).part; n < len(used) { // or else Rows says what is wrong
+			used[n] = true
+		}
+	}
+	var out []string
+	for n, p := range s.manifest.Parts {
+		if !used[n] {
+			continue
+		}
+		r, err := part.OpenValues(ctx, s.st, p, s.manifest.Fingerprint)
+		if err != nil {
+			return nil, fmt.Errorf("cache: %w", damaged(ctx, err))
+		}
+		if !r.TokenLogps() {
+			out = append(out, p.Path)
+		}
+		r.Close()
+	}
+	return out, nil
 }
 
 // A faulty decides what happens on a row of a view that cannot be placed: an error ends the indexing, nil leaves the row out.
 type faulty func(k part.Key, src schemas.Source, err error) error
 
-// buildIndex writes the index file of a view.
-func (s *Snapshot) buildIndex(ctx context.Context, v schemas.ViewRef, path string, header []byte, bad faulty) (err error) {
+// buildIndex writes the index file of a choice.
+func (s *Snapshot) buildIndex(ctx context.Context, c choice, path string, bad faulty) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
 	scratch := path + ".scratch"
 	defer os.Remove(scratch)
-	if err := s.collect(ctx, v, scratch); err != nil {
+	if err := s.collect(ctx, c, scratch); err != nil {
 		return err
 	}
 	t, err := table.Map(scratch, 0, scratchRecord, table.ReadWrite)
@@ -130,23 +180,38 @@ func (s *Snapshot) buildIndex(ctx context.Context, v schemas.ViewRef, path strin
 	}
 	defer t.Close()
 	t.Sort(0, 28) // by pair id, then source
+	rows := t.Len()
+	if c.distinct {
+		rows -= markRepeats(t)
+	}
 	for n, p := range s.manifest.Parts {
 		if err := s.join(ctx, t, n, p); err != nil {
 			return err
 		}
 	}
 	t.Sort(16, 28) // by source
-	return writeIndex(path, header, t, bad)
+	return writeIndex(path, s.indexHeader(c, rows), t, bad)
 }
 
-// collect writes the rows of a view as scratch records without a place.
-func (s *Snapshot) collect(ctx context.Context, v schemas.ViewRef, path string) error {
+// markRepeats marks the scratch records, sorted by pair id and then source, that have the pair of an earlier row, and returns their number.
+func markRepeats(t *table.Table) (n int) {
+	for i := 1; i < t.Len(); i++ {
+		if rec := t.Record(i); string(rec[:16]) == string(t.Record(i - 1)[:16]) {
+			binary.BigEndian.PutUint32(rec[36:], binary.BigEndian.Uint32(rec[36:])|repeat)
+			n++
+		}
+	}
+	return n
+}
+
+// collect writes the chosen rows as scratch records without a value.
+func (s *Snapshot) collect(ctx context.Context, c choice, path string) error {
 	w, err := table.Create(path, nil)
 	if err != nil {
 		return err
 	}
-	for _, p := range v.Parts {
-		if err := s.collectPart(ctx, v.Name, p, w); err != nil {
+	for n, p := range c.parts {
+		if err := s.collectPart(ctx, n, p, w); err != nil {
 			w.Close()
 			return err
 		}
@@ -154,20 +219,22 @@ func (s *Snapshot) collect(ctx context.Context, v schemas.ViewRef, path string) 
 	if err := w.Close(); err != nil {
 		return err
 	}
-	if int64(w.Len()) != v.Rows {
-		return fmt.Errorf("%w: its parts have %d rows, the manifest says %d", ErrDamaged, w.Len(), v.Rows)
+	if int64(w.Len()) != c.rows {
+		return fmt.Errorf("%w: its parts have %d rows, the manifest says %d", ErrDamaged, w.Len(), c.rows)
 	}
 	return nil
 }
 
-func (s *Snapshot) collectPart(ctx context.Context, run string, p schemas.ViewPart, w *table.Writer) error {
-	r, err := part.OpenView(ctx, s.st, p, run)
+func (s *Snapshot) collectPart(ctx context.Context, n int, p chosenPart, w *table.Writer) error {
+	r, err := p.open(ctx, s)
 	if err != nil {
-		return damaged(ctx, err)
+		return err
 	}
 	defer r.Close()
 	var rec [scratchRecord]byte
 	binary.BigEndian.PutUint32(rec[28:], unplaced)
+	binary.BigEndian.PutUint32(rec[36:], uint32(n))
+	at := uint32(0)
 	for g := range r.Groups() {
 		rows, err := r.Read(ctx, g)
 		if err != nil {
@@ -175,15 +242,17 @@ func (s *Snapshot) collectPart(ctx context.Context, run string, p schemas.ViewPa
 		}
 		for _, row := range rows {
 			k, err := part.ParseKey(row.PairID)
-			if err == nil && (row.SourceFile < 0 || row.SourcePos < 0) {
-				err = fmt.Errorf("source %d:%d is negative", row.SourceFile, row.SourcePos)
+			if err == nil && (row.SourceFile < 0 || row.SourcePos < 0 || int(row.SourceFile) >= p.inputs) {
+				err = fmt.Errorf("row %d has the source %d:%d; the view has %d inputs", at, row.SourceFile, row.SourcePos, p.inputs)
 			}
 			if err != nil {
 				return fmt.Errorf("%w: %s: %w", ErrDamaged, s.st.URL(p.Path), err)
 			}
 			copy(rec[:], k[:])
-			binary.BigEndian.PutUint32(rec[16:], uint32(row.SourceFile))
+			binary.BigEndian.PutUint32(rec[16:], uint32(p.before+int(row.SourceFile)))
 			binary.BigEndian.PutUint64(rec[20:], uint64(row.SourcePos))
+			binary.BigEndian.PutUint32(rec[40:], at)
+			at++
 			if err := w.Append(rec[:]); err != nil {
 				return err
 			}
@@ -220,7 +289,7 @@ func (s *Snapshot) join(ctx context.Context, t *table.Table, n int, p schemas.Pa
 		return damaged(ctx, err)
 	}
 	defer r.Close()
-	return r.IDs(ctx, func(row int64, k part.Key) error {
+	err = r.IDs(ctx, func(row int64, k part.Key) error {
 		for i := t.Search(k[:]); i < t.Len() && string(t.Record(i)[:16]) == string(k[:]); i++ {
 			if rec := t.Record(i); binary.BigEndian.Uint32(rec[28:]) == unplaced {
 				binary.BigEndian.PutUint32(rec[28:], uint32(n))
@@ -229,9 +298,13 @@ func (s *Snapshot) join(ctx context.Context, t *table.Table, n int, p schemas.Pa
 		}
 		return nil
 	})
+	if err != nil {
+		return damaged(ctx, err)
+	}
+	return nil
 }
 
-// writeIndex writes the index of placed scratch records in the order of source.
+// writeIndex writes the index of placed scratch records, sorted by source, but of those that are marked as repeats.
 func writeIndex(path string, header []byte, t *table.Table, bad faulty) error {
 	temp := path + ".tmp"
 	defer os.Remove(temp) // gone by then if all went well
@@ -257,8 +330,12 @@ func writeIndex(path string, header []byte, t *table.Table, bad faulty) error {
 			}
 			continue
 		}
+		if binary.BigEndian.Uint32(rec[36:])&repeat != 0 {
+			continue
+		}
 		copy(out[:20], rec[16:36])
 		copy(out[20:], rec[:4])
+		copy(out[24:], rec[36:44])
 		if err := w.Append(out[:]); err != nil {
 			w.Close()
 			return err

@@ -166,30 +166,6 @@ func (s *Snapshot) Manifest() schemas.Manifest { return s.manifest }
 // Digest names the snapshot: 64 hex digits, the SHA-256 of its manifest.
 func (s *Snapshot) Digest() string { return s.digest }
 
-// ViewInfo returns how a view was made; "" is the newest.
-func (s *Snapshot) ViewInfo(name string) (schemas.View, error) {
-	i, err := s.view(name)
-	if err != nil {
-		return schemas.View{}, err
-	}
-	return s.views[i], nil
-}
-
-// view returns the number of a view; "" is the newest.
-func (s *Snapshot) view(name string) (int, error) {
-	var names []string
-	for i, v := range s.manifest.Views {
-		if v.Name == name {
-			return i, nil
-		}
-		names = append(names, v.Name)
-	}
-	if n := len(names); name == "" && n > 0 {
-		return n - 1, nil
-	}
-	return 0, fmt.Errorf("cache: %s has no view %q; it has %q", s.st.URL(""), name, names)
-}
-
 // grow returns a manifest that names what the snapshot names and is to name more.
 func (s *Snapshot) grow(run schemas.Run) schemas.Manifest {
 	m := manifest.New(run)
@@ -201,15 +177,14 @@ func (s *Snapshot) grow(run schemas.Run) schemas.Manifest {
 }
 
 // CheckView looks for the value of every row of a view and calls bad for each row that has none, or that cannot be told from another by its
-// source. It makes and removes files beside scratch, of 36 bytes a row.
+// source. It makes and removes files beside scratch, of up to 76 bytes a row.
 func (s *Snapshot) CheckView(ctx context.Context, view, scratch string, bad func(error)) error {
-	n, err := s.view(view)
+	c, err := s.choose(view)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(scratch)
-	ref := s.manifest.Views[n]
-	return s.buildIndex(ctx, ref, scratch, s.indexHeader(ref), func(_ part.Key, _ schemas.Source, err error) error {
+	return s.buildIndex(ctx, c, scratch, func(_ part.Key, _ schemas.Source, err error) error {
 		bad(err)
 		return nil
 	})

@@ -142,12 +142,12 @@ func TestIndexIsMadeOnce(t *testing.T) {
 	if !os.SameFile(first, stat()) {
 		t.Error("the index was made twice")
 	}
-	for _, size := range []int64{0, 79, 80, 80 + 24*7, 80 + 24*8 - 1} {
+	for _, size := range []int64{0, 79, 80, 80 + 32*7, 80 + 32*8 - 1} {
 		if err := os.Truncate(path, size); err != nil {
 			t.Fatal(err)
 		}
 		index(s)
-		if stat().Size() != 80+24*8 {
+		if stat().Size() != 80+32*8 {
 			t.Errorf("cut to %d bytes it was used", size)
 		}
 	}

@@ -74,17 +74,20 @@ type bench struct {
 	golden trajectory
 	model  string // directory
 	store  storage.Store
+	input  string // the path of the pairs' file
 }
+
+const firstRun = "20261123T180351Z-0001"
 
 // newBench scores the pairs of full_sigmoid with the model it started from, and commits a cache of them; spoil may change a value first.
 func newBench(t testing.TB, spoil func(i int, p *schemas.CachedPair)) bench {
 	t.Helper()
-	b := bench{golden: readTrajectory(t, "full_sigmoid"), model: tol.Golden(t, "models/llama")}
+	b := bench{golden: readTrajectory(t, "full_sigmoid"), model: tol.Golden(t, "models/llama"), input: "pairs.jsonl"}
 	var err error
 	if b.store, err = storage.Local(filepath.Join(t.TempDir(), "cache")); err != nil {
 		t.Fatal(err)
 	}
-	b.commit(t, "20261123T180351Z-0001", spoil)
+	b.commit(t, firstRun, spoil)
 	return b
 }
 
@@ -150,9 +153,9 @@ func (b bench) commit(t testing.TB, run string, spoil func(i int, p *schemas.Cac
 			t.Fatal(err)
 		}
 	}
-	view := schemas.View{Inputs: []schemas.ViewInput{{Path: "pairs.jsonl"}},
+	view := schemas.View{Inputs: []schemas.ViewInput{{Path: b.input}},
 		Tokens: schemas.Fingerprint{{Name: schemas.ItemTokenizer, Digest: "none"}, {Name: schemas.ItemChatTemplate, Digest: "none"}}}
-	commit := cache.Commit{Run: record, View: view, Done: []cache.Done{must(sink.Close(ctx))(t)}}
+	commit := cache.Commit{Run: record, Base: claim.Base, View: view, Done: []cache.Done{must(sink.Close(ctx))(t)}}
 	if _, _, err := commit.Do(ctx, b.store); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/steelyard-ml/steelyard/cache"
 	"github.com/steelyard-ml/steelyard/schemas"
 )
 
@@ -50,15 +51,19 @@ type identity struct {
 func compare(o Options, values, tokens, policy, policyTokens schemas.Fingerprint) ([]Mismatch, identity, error) {
 	var allowed []Mismatch
 	var refused []error
-	judge := func(name string, cache, policy schemas.Item, by string) {
+	judge := func(name string, held, policy schemas.Item, by string) {
 		if slices.Contains(o.AllowMismatch, name) {
 			by = "allow_mismatch"
 		}
 		if by != "" {
-			allowed = append(allowed, Mismatch{name, cache, policy, by})
+			allowed = append(allowed, Mismatch{name, held, policy, by})
 			return
 		}
-		refused = append(refused, fmt.Errorf("%s: the cache has %s, the policy %s", name, describe(cache), describe(policy)))
+		cure := ""
+		if held.Digest == cache.Several {
+			cure = "; train on one of these views"
+		}
+		refused = append(refused, fmt.Errorf("%s: the cache has %s, the policy %s%s", name, describe(held), describe(policy), cure))
 	}
 	id := identity{asserted: true}
 	for _, d := range values.Differ(policy) {
@@ -74,10 +79,10 @@ func compare(o Options, values, tokens, policy, policyTokens schemas.Fingerprint
 		judge(d[0].Name, d[0], d[1], by)
 	}
 	for _, name := range []string{schemas.ItemTokenizer, schemas.ItemChatTemplate} {
-		cache, policy := tokens.Item(name), policyTokens.Item(name)
-		used := cache.Digest != "" && cache.Digest != none // else the data came as ids, or as plain text
-		if used && cache.Digest != policy.Digest {
-			judge(name, cache, policy, "")
+		held, policy := tokens.Item(name), policyTokens.Item(name)
+		used := held.Digest != "" && held.Digest != none // else the data came as ids, or as plain text
+		if used && held.Digest != policy.Digest {
+			judge(name, held, policy, "")
 		}
 	}
 	if refused != nil {

@@ -56,6 +56,9 @@ func TestCompare(t *testing.T) {
 		{name: "other arithmetic", values: fingerprint("generic/1", "w", "a", "none", "none"), tokens: sameTokens,
 			set: func(o *Options) { o.LogpTolerance = 0.5 }, allowed: []string{"numerics logp_tolerance"}, identity: identity{true, 0.5}},
 		{name: "tolerance without cause", values: same, tokens: sameTokens, set: func(o *Options) { o.LogpTolerance = 0.5 }, identity: exact},
+		{name: "views that differ", values: same,
+			tokens:  schemas.Fingerprint{{Name: schemas.ItemTokenizer, Digest: "several", Detail: "t in view r1, u in view r2"}, {Name: schemas.ItemChatTemplate, Digest: "c"}},
+			refused: []string{"tokenizer: the cache has several (t in view r1, u in view r2), the policy t; train on one of these views"}},
 		{name: "pairs that came as ids", values: same, tokens: tokens("none", "none"), identity: exact},
 		{name: "pairs that came as text", values: same, tokens: tokens("t", "none"), identity: exact},
 	} {

@@ -21,9 +21,9 @@ type Options struct {
 	OutputDir string `yaml:"output_dir" alias:"output" json:"output_dir" usage:"run directory" resume:"free"`
 	// Resume continues the run in OutputDir from its newest whole checkpoint, or begins it where there is none yet.
 	Resume bool `yaml:"resume" json:"resume" usage:"continue the run in output_dir" resume:"free"`
-	// View is the data set of the cache to train on; "" is the newest.
-	View string `yaml:"view" json:"view" usage:"data set of the cache; default the newest"`
-	// Dedupe trains on a pair once an epoch though the data set repeats it, at its first place. TRL trains on repeats.
+	// View is the data set of the cache to train on: "" is the newest, cache.AllViews ("all") every one, the oldest first.
+	View string `yaml:"view" json:"view" usage:"data set of the cache, or all; default the newest"`
+	// Dedupe trains on a pair once an epoch though the data repeat it, at its first place. TRL trains on repeats.
 	Dedupe bool `yaml:"dedupe" json:"dedupe" usage:"train on repeated pairs once"`
 
 	// Beta is β, the strength of the pull to the reference, above 0.

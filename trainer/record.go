@@ -18,9 +18,7 @@ const (
 	recordName  = "run.json"
 	metricsName = "metrics.jsonl"
 	indexName   = "order.index"
-	// distinctName lists the rows that dedupe leaves.
-	distinctName = "order.distinct"
-	stagingName  = ".steelyard-partial" // what is not complete yet; removed when a run begins or goes on
+	stagingName = ".steelyard-partial" // what is not complete yet; removed when a run begins or goes on
 )
 
 // ErrOutput is returned when output_dir holds a run or a model already. Set resume to go on with the run, or name another directory.

@@ -119,7 +119,7 @@ func Run(ctx context.Context, o Options, in Inputs) (Summary, error) {
 }
 
 // prepare opens the cache, checks it against the policy and plans the run. The directory keeps nothing of a run that is refused but the
-// files that say which rows are read, which the next attempt makes anew.
+// index of the rows, which the next attempt makes anew.
 func (r *run) prepare(ctx context.Context, in Inputs, began Record) error {
 	snapshot, err := in.Open(ctx, began.Snapshot)
 	if err != nil {
@@ -139,21 +139,17 @@ func (r *run) prepare(ctx context.Context, in Inputs, began Record) error {
 	if err := os.MkdirAll(r.o.OutputDir, 0o755); err != nil {
 		return fmt.Errorf("trainer: output_dir: %w", err)
 	}
-	index, err := snapshot.Index(ctx, r.view.Name, filepath.Join(r.o.OutputDir, indexName))
+	open := snapshot.Index
+	if r.o.Dedupe {
+		open = snapshot.Distinct
+	}
+	index, err := open(ctx, r.view.Name, filepath.Join(r.o.OutputDir, indexName))
 	if err != nil {
 		return err
 	}
 	reader := snapshot.Rows(index)
 	r.closers = append(r.closers, reader, index)
 	r.rows = viewRows{index, reader}
-	if r.o.Dedupe {
-		d, err := distinct(ctx, r.rows, filepath.Join(r.o.OutputDir, distinctName))
-		if err != nil {
-			return err
-		}
-		r.closers = append(r.closers, d.kept)
-		r.rows = d
-	}
 	return r.arrange()
 }
 

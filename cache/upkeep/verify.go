@@ -29,7 +29,7 @@ type VerifyOptions struct {
 	Rescore func(ctx context.Context, rows []schemas.CachedPair) error
 	Sample  int    // how many rows Rescore is given; 0 means 16
 	Seed    uint64 // which
-	// Scratch is a local directory for tables of 40 bytes a row; "" is that of os.TempDir.
+	// Scratch is a local directory for tables of up to 76 bytes a row; "" is that of os.TempDir.
 	Scratch string
 }
 

@@ -22,7 +22,7 @@ func newCache(s streams) *cobra.Command {
 		Args:  subcommands,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCacheStatus(s))
+	cmd.AddCommand(newCacheStatus(s), newCacheExport(s))
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -119,4 +120,11 @@ func need(values ...[2]string) error {
 		return usageError{err}
 	}
 	return nil
+}
+
+// writeJSON prints a value for machines.
+func writeJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }

@@ -78,6 +78,9 @@ func (r *Reader[T]) check(size, rows int64, footer Footer, allowed []*parquet.Sc
 	return nil
 }
 
+// TokenLogps reports whether the file has the token columns of values.
+func (r *Reader[T]) TokenLogps() bool { return parquet.EqualNodes(r.file.Schema(), valueSchema) }
+
 // Groups returns the number of row groups.
 func (r *Reader[T]) Groups() int { return len(r.ends) }
 
