@@ -36,7 +36,7 @@ func Reused(s beam.Scope, has beam.PCollection, o Options) beam.PCollection {
 	s = s.Scope("writecache.Reused")
 	o.mustWork("writecache.Reused")
 	o.Paths = nil
-	return beam.ParDo(s, &reusedFn{Options: o}, has)
+	return beam.ParDo(s, &reusedFn{bundle{Options: o}}, has)
 }
 
 // bases are the pairs of the snapshots that runs of this process grow from, by address and digest.
@@ -94,21 +94,11 @@ func (f *splitFn) ProcessElement(ctx context.Context, p schemas.TokenPair, lacki
 	return nil
 }
 
-type reusedFn struct {
-	Options Options `json:"options"`
-
-	sink sink
-}
-
-func (f *reusedFn) StartBundle(context.Context, func(cache.Done)) { f.sink.abort() }
+type reusedFn struct{ bundle }
 
 func (f *reusedFn) ProcessElement(ctx context.Context, p schemas.TokenPair, _ func(cache.Done)) error {
 	if err := f.sink.open(ctx, f.Options); err != nil {
 		return err
 	}
 	return f.sink.Reuse(ctx, p)
-}
-
-func (f *reusedFn) FinishBundle(ctx context.Context, done func(cache.Done)) error {
-	return f.sink.close(ctx, done)
 }

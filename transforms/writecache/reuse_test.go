@@ -32,7 +32,7 @@ func TestGrowing(t *testing.T) {
 	if lacking, has := split(t, o, 0, 3); len(lacking) != 3 || has != nil {
 		t.Errorf("a new cache has %v and lacks %v", has, lacking)
 	}
-	if err := commit(t.Context(), commitOptions(o), write(t, &pairsFn{Options: o}, 0, 6, true)); err != nil {
+	if err := commit(t.Context(), commitOptions(o), write(t, &pairsFn{bundle{Options: o}}, 0, 6, true)); err != nil {
 		t.Fatal(err)
 	}
 	snap, err := cache.Open(t.Context(), st)
@@ -61,11 +61,11 @@ func TestGrowing(t *testing.T) {
 		}
 		return done
 	}
-	f := &reusedFn{Options: o}
+	f := &reusedFn{bundle{Options: o}}
 	reuse(f, false) // abandoned
 	reuse(f, true)  // a zombie, whose word is not taken
-	done := reuse(&reusedFn{o, sink{}}, true)
-	done = append(done, write(t, &pairsFn{Options: o}, 6, 9, true)...)
+	done := reuse(&reusedFn{bundle{Options: o}}, true)
+	done = append(done, write(t, &pairsFn{bundle{Options: o}}, 6, 9, true)...)
 	c := commitOptions(o)
 	c.Base = o.Base
 	for range 2 {
@@ -89,7 +89,7 @@ func TestGrowing(t *testing.T) {
 func TestFasterRun(t *testing.T) {
 	o := options(t)
 	st := begin(t, o)
-	done := write(t, &pairsFn{Options: o}, 0, 3, true)
+	done := write(t, &pairsFn{bundle{Options: o}}, 0, 3, true)
 	other := o
 	other.Sink.Run = "other"
 	if err := commit(t.Context(), commitOptions(other), nil); err != nil {

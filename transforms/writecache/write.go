@@ -46,7 +46,7 @@ func Pairs(s beam.Scope, scored beam.PCollection, o Options) beam.PCollection {
 	s = s.Scope("writecache.Pairs")
 	o.mustWork("writecache.Pairs")
 	o.Paths = nil // only quarantine needs them
-	return beam.ParDo(s, &pairsFn{Options: o}, scored)
+	return beam.ParDo(s, &pairsFn{bundle{Options: o}}, scored)
 }
 
 // Quarantine writes rows that were not scored.
@@ -58,16 +58,23 @@ func Pairs(s beam.Scope, scored beam.PCollection, o Options) beam.PCollection {
 func Quarantine(s beam.Scope, bad beam.PCollection, o Options) beam.PCollection {
 	s = s.Scope("writecache.Quarantine")
 	o.mustWork("writecache.Quarantine")
-	return beam.ParDo(s, &quarantineFn{Options: o}, bad)
+	return beam.ParDo(s, &quarantineFn{bundle{Options: o}}, bad)
 }
 
-type pairsFn struct {
+// A bundle is what the DoFns that write have in common: their options, which travel, and the sink of the bundle at hand.
+type bundle struct {
 	Options Options `json:"options"`
 
 	sink sink
 }
 
-func (f *pairsFn) StartBundle(context.Context, func(cache.Done)) { f.sink.abort() }
+func (b *bundle) StartBundle(context.Context, func(cache.Done)) { b.sink.abort() }
+
+func (b *bundle) FinishBundle(ctx context.Context, done func(cache.Done)) error {
+	return b.sink.close(ctx, done)
+}
+
+type pairsFn struct{ bundle }
 
 func (f *pairsFn) ProcessElement(ctx context.Context, p schemas.CachedPair, _ func(cache.Done)) error {
 	if err := f.sink.open(ctx, f.Options); err != nil {
@@ -76,17 +83,7 @@ func (f *pairsFn) ProcessElement(ctx context.Context, p schemas.CachedPair, _ fu
 	return f.sink.Write(ctx, p)
 }
 
-func (f *pairsFn) FinishBundle(ctx context.Context, done func(cache.Done)) error {
-	return f.sink.close(ctx, done)
-}
-
-type quarantineFn struct {
-	Options Options `json:"options"`
-
-	sink sink
-}
-
-func (f *quarantineFn) StartBundle(context.Context, func(cache.Done)) { f.sink.abort() }
+type quarantineFn struct{ bundle }
 
 func (f *quarantineFn) ProcessElement(ctx context.Context, q schemas.Quarantined, _ func(cache.Done)) error {
 	if err := f.sink.open(ctx, f.Options); err != nil {
@@ -96,10 +93,6 @@ func (f *quarantineFn) ProcessElement(ctx context.Context, q schemas.Quarantined
 		q.Path = f.Options.Paths[n]
 	}
 	return f.sink.Quarantine(ctx, q)
-}
-
-func (f *quarantineFn) FinishBundle(ctx context.Context, done func(cache.Done)) error {
-	return f.sink.close(ctx, done)
 }
 
 // A sink is a bundle's cache.Sink, opened by its first row: a bundle without rows leaves no file.

@@ -132,16 +132,16 @@ func TestRetriedBundlesAreWrittenOnce(t *testing.T) {
 	st := begin(t, o)
 
 	// Rows 0 to 4: abandoned half-way on one worker, whose instance then serves rows 5 to 9; run again on another.
-	f := &pairsFn{Options: o}
+	f := &pairsFn{bundle{Options: o}}
 	write(t, f, 0, 3, false)
 	done := write(t, f, 5, 10, true)
-	done = append(done, write(t, &pairsFn{Options: o}, 0, 5, true)...)
+	done = append(done, write(t, &pairsFn{bundle{Options: o}}, 0, 5, true)...)
 
 	// Rows 10 to 14 on two workers at once; the runner takes the word of one.
 	var zombie, alive []cache.Done
 	var wg sync.WaitGroup
-	wg.Go(func() { zombie = write(t, &pairsFn{Options: o}, 10, 15, true) })
-	wg.Go(func() { alive = write(t, &pairsFn{Options: o}, 10, 15, true) })
+	wg.Go(func() { zombie = write(t, &pairsFn{bundle{Options: o}}, 10, 15, true) })
+	wg.Go(func() { alive = write(t, &pairsFn{bundle{Options: o}}, 10, 15, true) })
 	wg.Wait()
 	if len(zombie) != 1 || len(alive) != 1 {
 		t.Fatalf("bundles gave on %d and %d words, want one each", len(zombie), len(alive))
@@ -166,7 +166,7 @@ func TestRetriedBundlesAreWrittenOnce(t *testing.T) {
 func TestBundleWithoutRowsLeavesNothing(t *testing.T) {
 	o := options(t)
 	st := begin(t, o)
-	if done := write(t, &pairsFn{Options: o}, 0, 0, true); done != nil {
+	if done := write(t, &pairsFn{bundle{Options: o}}, 0, 0, true); done != nil {
 		t.Errorf("an empty bundle gave on %v", done)
 	}
 	if err := commit(t.Context(), commitOptions(o), []cache.Done{{}}); err != nil {
@@ -180,7 +180,7 @@ func TestBundleWithoutRowsLeavesNothing(t *testing.T) {
 func TestQuarantine(t *testing.T) {
 	o := options(t)
 	st := begin(t, o)
-	f := &quarantineFn{Options: o}
+	f := &quarantineFn{bundle{Options: o}}
 	var done []cache.Done
 	emit := func(d cache.Done) { done = append(done, d) }
 	f.StartBundle(t.Context(), emit)
@@ -232,7 +232,7 @@ func TestQuarantine(t *testing.T) {
 func TestStoreThatFails(t *testing.T) {
 	o := options(t)
 	begin(t, o)
-	f := &pairsFn{Options: o}
+	f := &pairsFn{bundle{Options: o}}
 	ctx, cancel := context.WithCancel(t.Context())
 	f.StartBundle(ctx, nil)
 	if err := f.ProcessElement(ctx, scored(0), nil); err != nil {
@@ -251,7 +251,7 @@ func TestStoreThatFails(t *testing.T) {
 func TestCommitOfWhatIsGone(t *testing.T) {
 	o := options(t)
 	st := begin(t, o)
-	done := write(t, &pairsFn{Options: o}, 0, 3, true)
+	done := write(t, &pairsFn{bundle{Options: o}}, 0, 3, true)
 	if err := st.Remove(t.Context(), fmt.Sprintf("tmp/run/values-%s.parquet", done[0].Values[0].Name)); err != nil {
 		t.Fatal(err)
 	}
