@@ -230,12 +230,13 @@ func (a *adoption) clean(ctx context.Context, s *Snapshot) error {
 	if err := manifest.RemoveUnnamed(ctx, a.st, func(string) bool { return true }, a.m); err != nil {
 		return err
 	}
-	return a.settle(ctx, s)
+	return Settle(ctx, a.st, s)
 }
 
-// settle ends the records of runs that say they are running.
-func (a *adoption) settle(ctx context.Context, s *Snapshot) error {
-	runs, err := layout.ReadRuns(ctx, a.st)
+// Settle ends the records of runs that say they are running, as whoever holds the lock of a cache may: they are dead. Those that the
+// newest snapshot s, which may be nil, has the view of are done.
+func Settle(ctx context.Context, st storage.Store, s *Snapshot) error {
+	runs, err := layout.ReadRuns(ctx, st)
 	if err != nil {
 		return err
 	}
@@ -250,7 +251,7 @@ func (a *adoption) settle(ctx context.Context, s *Snapshot) error {
 		if r.Finished.IsZero() {
 			r.Finished = now()
 		}
-		if err := layout.PutJSON(ctx, a.st, layout.Run(r.ID), r); err != nil {
+		if err := layout.PutJSON(ctx, st, layout.Run(r.ID), r); err != nil {
 			return err
 		}
 	}

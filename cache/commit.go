@@ -190,21 +190,11 @@ func (c Commit) publish(ctx context.Context, st storage.Store, base *Snapshot, r
 		m = base.grow(run)
 	}
 	m.Created = run.Finished
-	values, err := publishAll(ctx, st, run.ID, all.Values, layout.KindValues, layout.Values)
+	parts, err := PublishValues(ctx, st, run.ID, all.Values)
 	if err != nil {
 		return m, err
 	}
-	var keyFiles []Staged
-	for _, p := range all.Values {
-		keyFiles = append(keyFiles, Staged{Name: p.Name, Bytes: p.KeysBytes, SHA256: p.KeysSHA256})
-	}
-	keys, err := publishAll(ctx, st, run.ID, keyFiles, layout.KindKeys, layout.Keys)
-	if err != nil {
-		return m, err
-	}
-	for i, p := range all.Values {
-		m.Parts = append(m.Parts, schemas.Part{FileRef: values[i], Run: run.ID, Rows: p.Rows, Keys: keys[i]})
-	}
+	m.Parts = append(m.Parts, parts...)
 	view := schemas.ViewRef{Name: run.ID, Rows: t.Rows, Parts: []schemas.ViewPart{}}
 	files, err := publishAll(ctx, st, run.ID, all.Views, layout.KindView, layout.View)
 	if err != nil {
@@ -218,6 +208,28 @@ func (c Commit) publish(ctx context.Context, st storage.Store, base *Snapshot, r
 	}
 	m.Views = append(m.Views, view)
 	return m, nil
+}
+
+// PublishValues gives staged parts of values, and their keys, their final names and returns them as a manifest names them. They are not in
+// the cache before a manifest does. Done again it does nothing.
+func PublishValues(ctx context.Context, st storage.Store, run string, staged []Staged) ([]schemas.Part, error) {
+	values, err := publishAll(ctx, st, run, staged, layout.KindValues, layout.Values)
+	if err != nil {
+		return nil, err
+	}
+	var keyFiles []Staged
+	for _, p := range staged {
+		keyFiles = append(keyFiles, Staged{Name: p.Name, Bytes: p.KeysBytes, SHA256: p.KeysSHA256})
+	}
+	keys, err := publishAll(ctx, st, run, keyFiles, layout.KindKeys, layout.Keys)
+	if err != nil {
+		return nil, err
+	}
+	var out []schemas.Part
+	for i, p := range staged {
+		out = append(out, schemas.Part{FileRef: values[i], Run: run, Rows: p.Rows, Keys: keys[i]})
+	}
+	return out, nil
 }
 
 // describe writes views/<run>.json. Nothing in it depends on when the commit runs.

@@ -98,8 +98,7 @@ func (s *Snapshot) index(ctx context.Context, c choice, path string) (*Index, er
 	if x, err := s.openIndex(c, path); err == nil {
 		return x, nil
 	}
-	strict := func(_ part.Key, _ schemas.Source, err error) error { return err }
-	err := s.buildIndex(ctx, c, path, strict)
+	err := s.buildIndex(ctx, c, path)
 	if err == nil {
 		var x *Index
 		if x, err = s.openIndex(c, path); err == nil {
@@ -161,11 +160,8 @@ func (s *Snapshot) SumsOnly(ctx context.Context, x *Index) ([]string, error) {
 	return out, nil
 }
 
-// A faulty decides what happens on a row of a view that cannot be placed: an error ends the indexing, nil leaves the row out.
-type faulty func(k part.Key, src schemas.Source, err error) error
-
 // buildIndex writes the index file of a choice.
-func (s *Snapshot) buildIndex(ctx context.Context, c choice, path string, bad faulty) (err error) {
+func (s *Snapshot) buildIndex(ctx context.Context, c choice, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
@@ -190,7 +186,7 @@ func (s *Snapshot) buildIndex(ctx context.Context, c choice, path string, bad fa
 		}
 	}
 	t.Sort(16, 28) // by source
-	return writeIndex(path, s.indexHeader(c, rows), t, bad)
+	return writeIndex(path, s.indexHeader(c, rows), t)
 }
 
 // markRepeats marks the scratch records, sorted by pair id and then source, that have the pair of an earlier row, and returns their number.
@@ -305,7 +301,7 @@ func (s *Snapshot) join(ctx context.Context, t *table.Table, n int, p schemas.Pa
 }
 
 // writeIndex writes the index of placed scratch records, sorted by source, but of those that are marked as repeats.
-func writeIndex(path string, header []byte, t *table.Table, bad faulty) error {
+func writeIndex(path string, header []byte, t *table.Table) error {
 	temp := path + ".tmp"
 	defer os.Remove(temp) // gone by then if all went well
 	w, err := table.Create(temp, header)
@@ -324,11 +320,8 @@ func writeIndex(path string, header []byte, t *table.Table, bad faulty) error {
 			fault = fmt.Errorf("%w: pair %s of source %d:%d is in no part; run precompute again over the same data", ErrMissingValue, part.Key(rec[:16]), src.File, src.Pos)
 		}
 		if fault != nil {
-			if err := bad(part.Key(rec[:16]), src, fault); err != nil {
-				w.Close()
-				return err
-			}
-			continue
+			w.Close()
+			return fault
 		}
 		if binary.BigEndian.Uint32(rec[36:])&repeat != 0 {
 			continue

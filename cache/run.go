@@ -38,13 +38,9 @@ func Begin(ctx context.Context, st storage.Store, run schemas.Run) (*Claim, erro
 	if err := checkOurs(ctx, st); err != nil {
 		return nil, fmt.Errorf("cache: begin: %w", err)
 	}
-	unlock, err := st.Lock(ctx, layout.Lock)
-	if errors.Is(err, storage.ErrLocked) {
-		return nil, fmt.Errorf("cache: %w: %w. Wait until it is done, or end that process: the lock ends with it, and the next run takes over the parts that it has finished",
-			ErrTaken, err)
-	}
+	unlock, err := Hold(ctx, st)
 	if err != nil {
-		return nil, fmt.Errorf("cache: begin: %w", err)
+		return nil, err
 	}
 	c := &Claim{unlock: unlock}
 	if err := c.begin(ctx, st, run); err != nil {
@@ -52,6 +48,20 @@ func Begin(ctx context.Context, st storage.Store, run schemas.Run) (*Claim, erro
 		return nil, fmt.Errorf("cache: begin run %s: %w", run.ID, err)
 	}
 	return c, nil
+}
+
+// Hold takes the lock of a cache for this process, as every launcher does; it ends with unlock or with the process. ErrTaken, with who has
+// it, where another does.
+func Hold(ctx context.Context, st storage.Store) (unlock func(), err error) {
+	unlock, err = st.Lock(ctx, layout.Lock)
+	if errors.Is(err, storage.ErrLocked) {
+		return nil, fmt.Errorf("cache: %w: %w. Wait until it is done, or end that process: the lock ends with it, and the next run takes over the parts that it has finished",
+			ErrTaken, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	return unlock, nil
 }
 
 func checkBegin(run schemas.Run) error {
@@ -178,10 +188,12 @@ func (s *Snapshot) settled(run schemas.Run) schemas.Run {
 		if v.Name != run.ID {
 			continue
 		}
-		info := s.views[i]
-		run.State, run.Why = schemas.RunDone, ""
-		run.Counts.Rows, run.Counts.Quarantined = info.Rows, info.Quarantined
-		run.Counts.Truncated, run.Counts.Identical, run.Counts.Diverged = info.Truncated, info.Identical, info.Diverged
+		run.State, run.Why, run.Counts.Rows = schemas.RunDone, "", v.Rows
+		if s.faults[i] == nil {
+			info := s.views[i]
+			run.Counts.Quarantined = info.Quarantined
+			run.Counts.Truncated, run.Counts.Identical, run.Counts.Diverged = info.Truncated, info.Identical, info.Diverged
+		}
 		if run.Finished.IsZero() {
 			run.Finished = s.manifest.Created
 		}

@@ -108,18 +108,16 @@ func NewSink(st storage.Store, o Options) *Sink {
 // tokens is an error, and so is a value that is not finite: such a row belongs in Quarantine.
 func (s *Sink) Write(ctx context.Context, p schemas.CachedPair) error {
 	return s.do("write", func() error {
-		v := part.FromPair(&p)
-		if err := v.Check(); err != nil {
-			return err
-		}
-		if s.o.TokenLogps && len(p.RefChosenTokenLogps) == 0 {
-			return fmt.Errorf("pair %s has no token values; give them, or leave the token columns out", p.ID)
-		}
-		if err := s.value(ctx, v, p.Source); err != nil {
+		if err := s.value(ctx, &p); err != nil {
 			return err
 		}
 		return s.viewRow(ctx, &p.TokenPair, Tally{})
 	})
+}
+
+// Value is Write without the row of the view: for a pair that takes the place of one in a damaged part.
+func (s *Sink) Value(ctx context.Context, p schemas.CachedPair) error {
+	return s.do("write", func() error { return s.value(ctx, &p) })
 }
 
 // Reuse adds a pair whose value the cache has already: a row of the view and no more.
@@ -137,7 +135,14 @@ func (s *Sink) do(op string, step func() error) error {
 	return s.err
 }
 
-func (s *Sink) value(ctx context.Context, v part.Value, src schemas.Source) error {
+func (s *Sink) value(ctx context.Context, p *schemas.CachedPair) error {
+	v, src := part.FromPair(p), p.Source
+	if err := v.Check(); err != nil {
+		return err
+	}
+	if s.o.TokenLogps && len(p.RefChosenTokenLogps) == 0 {
+		return fmt.Errorf("pair %s has no token values; give them, or leave the token columns out", p.ID)
+	}
 	k, err := part.ParseKey(v.PairID)
 	if err != nil {
 		return err

@@ -1,16 +1,15 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/steelyard-ml/steelyard/cache/internal/layout"
 	"github.com/steelyard-ml/steelyard/cache/internal/manifest"
-	"github.com/steelyard-ml/steelyard/cache/internal/part"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
@@ -22,9 +21,11 @@ type Snapshot struct {
 	version  string // of manifest.json as it was read, for storage.IfVersion; "" where the snapshot was opened by its digest
 	manifest schemas.Manifest
 	views    []schemas.View // as manifest.Views
+	faults   []error        // what is wrong with a view, as manifest.Views; nil where nothing is known to be
 }
 
-// Open returns the newest snapshot of a cache. Every file that it names must be there with its size; digests are left to Verify.
+// Open returns the newest snapshot of a cache. Every part that it names, and its keys, must be there with their sizes; a view whose files
+// are not what they should be is refused when it is asked for, and stands in no other's way. Digests of parts are left to Verify.
 func Open(ctx context.Context, st storage.Store) (*Snapshot, error) {
 	s, err := open(ctx, st)
 	if err == nil {
@@ -119,24 +120,26 @@ func openDigest(ctx context.Context, st storage.Store, want string) (*Snapshot, 
 	return newSnapshot(ctx, st, name, b)
 }
 
-// newSnapshot decodes a manifest and reads the descriptions of its views.
+// newSnapshot decodes a manifest and reads the descriptions of its views. A damaged one is that view's fault.
 func newSnapshot(ctx context.Context, st storage.Store, name string, b []byte) (*Snapshot, error) {
 	m, err := manifest.Decode(st.URL(name), b)
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{st: st, digest: layout.Digest(b), manifest: m}
-	for _, v := range m.Views {
-		view, err := manifest.ReadView(ctx, st, v.Info)
-		if err != nil {
+	s := &Snapshot{st: st, digest: layout.Digest(b), manifest: m, views: make([]schemas.View, len(m.Views)), faults: make([]error, len(m.Views))}
+	for i, v := range m.Views {
+		s.views[i], err = manifest.ReadView(ctx, st, v.Info)
+		if errors.Is(err, ErrDamaged) {
+			s.faults[i] = err
+		} else if err != nil {
 			return nil, err
 		}
-		s.views = append(s.views, view)
 	}
 	return s, nil
 }
 
-// checkSizes compares the files that are there with those that the manifest names.
+// checkSizes compares the files that are there with those that the manifest names. An error is of parts; what is wrong with a view is kept
+// with it.
 func (s *Snapshot) checkSizes(ctx context.Context) error {
 	sizes := map[string]int64{}
 	for _, prefix := range []string{"values/", "keys/", "views/"} {
@@ -148,13 +151,25 @@ func (s *Snapshot) checkSizes(ctx context.Context) error {
 			sizes[o.Name] = o.Size
 		}
 	}
-	for _, f := range manifest.Files(s.manifest) {
-		size, ok := sizes[f.Path]
-		if !ok {
+	check := func(f schemas.FileRef) error {
+		switch size, ok := sizes[f.Path]; {
+		case !ok:
 			return fmt.Errorf("%w: %s is missing; steelyard verify tells all that is", ErrDamaged, s.st.URL(f.Path))
-		}
-		if size != f.Bytes {
+		case size != f.Bytes:
 			return fmt.Errorf("%w: %s has %d bytes, the manifest says %d; steelyard verify tells all that is", ErrDamaged, s.st.URL(f.Path), size, f.Bytes)
+		}
+		return nil
+	}
+	for _, p := range s.manifest.Parts {
+		if err := cmp.Or(check(p.FileRef), check(p.Keys)); err != nil {
+			return err
+		}
+	}
+	for i, v := range s.manifest.Views {
+		for _, p := range v.Parts {
+			if s.faults[i] == nil {
+				s.faults[i] = check(p.FileRef)
+			}
 		}
 	}
 	return nil
@@ -174,18 +189,4 @@ func (s *Snapshot) grow(run schemas.Run) schemas.Manifest {
 	m.Parts = append(m.Parts, s.manifest.Parts...)
 	m.Views = append(m.Views, s.manifest.Views...)
 	return m
-}
-
-// CheckView looks for the value of every row of a view and calls bad for each row that has none, or that cannot be told from another by its
-// source. It makes and removes files beside scratch, of up to 76 bytes a row.
-func (s *Snapshot) CheckView(ctx context.Context, view, scratch string, bad func(error)) error {
-	c, err := s.choose(view)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(scratch)
-	return s.buildIndex(ctx, c, scratch, func(_ part.Key, _ schemas.Source, err error) error {
-		bad(err)
-		return nil
-	})
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/steelyard-ml/steelyard/cache"
 	"github.com/steelyard-ml/steelyard/cache/cachetest"
@@ -53,9 +54,35 @@ func TestOpenRefuses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			st := build(t, t.TempDir(), pairs(8), 4)
 			c.do(t, st)
-			_, err := cache.Open(ctx, st)
+			s, err := cache.Open(ctx, st)
+			if err == nil && strings.Contains(c.name, "view") {
+				_, err = s.ViewInfo("")
+				_, ierr := s.Index(ctx, "r1", filepath.Join(t.TempDir(), "x"))
+				wantError(t, "Index", ierr, c.is, c.says)
+			}
 			wantError(t, "Open", err, c.is, c.says)
 		})
+	}
+}
+
+// A view that is damaged is refused, and stands in no other's way: neither of readers nor of the run that makes it anew.
+func TestOtherViewsThanADamagedOne(t *testing.T) {
+	st, n := local(t, t.TempDir()), scored{}
+	rows := pairs(14)
+	launch{id: "r1", rows: rows[:7], bundle: 7}.run(t, st, n)
+	m, _ := launch{id: "r2", rows: rows, bundle: 7}.run(t, st, n)
+	os.Truncate(st.URL(m.Views[1].Parts[0].Path), 9)
+	os.WriteFile(st.URL("views/r2.json"), []byte("{}"), 0o644)
+	s := must(cache.Open(ctx, st))
+	_, err := s.ViewInfo("")
+	wantError(t, "the damaged view", err, cache.ErrDamaged, "r2")
+	if v, err := s.ViewInfo("r1"); err != nil || v.Rows != 7 {
+		t.Errorf("the other view: %+v, %v", v, err)
+	}
+	before := len(n)
+	launch{id: "r3", rows: rows, bundle: 7}.run(t, st, n)
+	if diff := cmp.Diff(inOrder(rows), read(t, st), cmpopts.EquateEmpty()); diff != "" || len(n) != before {
+		t.Errorf("made anew, with %d pairs scored for %d: want -, got +:\n%s", len(n), before, diff)
 	}
 }
 

@@ -62,8 +62,21 @@ func (s *Snapshot) choose(name string) (choice, error) {
 	return c, nil
 }
 
-// named returns the numbers from..to of the views that a name stands for.
+// named returns the numbers from..to of the views that a name stands for. One that is damaged is refused.
 func (s *Snapshot) named(name string) (from, to int, err error) {
+	if from, to, err = s.find(name); err != nil {
+		return 0, 0, err
+	}
+	for i := from; i < to; i++ {
+		if s.faults[i] != nil {
+			return 0, 0, fmt.Errorf("cache: view %s: %w", s.manifest.Views[i].Name, s.faults[i])
+		}
+	}
+	return from, to, nil
+}
+
+// find is named that takes any view.
+func (s *Snapshot) find(name string) (from, to int, err error) {
 	var names []string
 	for i, v := range s.manifest.Views {
 		if v.Name == name {

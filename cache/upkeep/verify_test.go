@@ -172,9 +172,9 @@ func TestVerifyNamesFaults(t *testing.T) {
 		{"a row less", func(t *testing.T, st storage.Store) {
 			rewrite(t, st, part0, func(rows []part.Value) []part.Value { return rows[1:] })
 		}, part0, -1, "the manifest says"},
-		{"another pair in the view", view(func(v []part.ViewRow) { v[1].PairID = strings.Repeat("0", 32) }), "views/r1", -1, "is in no part"},
+		{"another pair in the view", view(func(v []part.ViewRow) { v[1].PairID = strings.Repeat("0", 32) }), "views/r1", -1, "in no part: "},
 		{"no pair id in the view", view(func(v []part.ViewRow) { v[1].PairID = "x" }), view0, 1, "is not 32 hex digits"},
-		{"a source twice", view(func(v []part.ViewRow) { v[1].SourceFile, v[1].SourcePos = v[0].SourceFile, v[0].SourcePos }), "views/r1", -1, "two rows of the view have the source"},
+		{"a source twice", view(func(v []part.ViewRow) { v[1].SourceFile, v[1].SourcePos = v[0].SourceFile, v[0].SourcePos }), info, -1, "two rows of the view have the source"},
 		{"a source of no input", view(func(v []part.ViewRow) { v[3].SourceFile = 2 }), view0, 3, "the view has 2 inputs"},
 		{"meta", view(func(v []part.ViewRow) { v[0].Meta = "{" }), view0, 0, "no JSON object"},
 		{"a view of other rows", func(t *testing.T, st storage.Store) {
@@ -223,9 +223,9 @@ func TestVerifySoundCache(t *testing.T) {
 	rows := cachetest.Pairs(12)
 	st := build(t, t.TempDir(), rows, 6)
 	scratch := t.TempDir()
-	var got []schemas.CachedPair
-	report, err := upkeep.Verify(ctx, st, upkeep.VerifyOptions{Sample: 5, Seed: 3, Scratch: scratch,
-		Rescore: func(_ context.Context, rows []schemas.CachedPair) error { got = rows; return nil }})
+	var got []schemas.TokenPair
+	model := fakeModel(rows)
+	report, err := upkeep.Verify(ctx, st, upkeep.VerifyOptions{Sample: 5, Seed: 3, Scratch: scratch, Score: model.then(func(p []schemas.TokenPair) { got = append(got, p...) })})
 	if err != nil || !report.OK() || report.Files != 7 || report.Rows != 12 || report.ViewRows != 12 || report.Rescored != 5 || report.More != 0 {
 		t.Errorf("report %+v, %v", report, err)
 	}
@@ -241,8 +241,10 @@ func TestVerifySoundCache(t *testing.T) {
 	if files, _ := os.ReadDir(scratch); len(got) != 5 || len(files) != 0 {
 		t.Errorf("%d rows to score again, and %v left in scratch", len(got), files)
 	}
-	_, err = upkeep.Verify(ctx, st, upkeep.VerifyOptions{Rescore: func(context.Context, []schemas.CachedPair) error { return errScored }})
-	wantError(t, "Rescore", err, errScored, "verify")
+	_, err = upkeep.Verify(ctx, st, upkeep.VerifyOptions{Score: func(context.Context, schemas.Fingerprint, []schemas.TokenPair, func(schemas.CachedPair), func(schemas.Quarantined)) error {
+		return errScored
+	}})
+	wantError(t, "Score", err, errScored, "verify")
 	_, err = upkeep.Verify(ctx, cachetest.Local(t, t.TempDir()), upkeep.VerifyOptions{})
 	wantError(t, "an empty directory", err, cache.ErrNoCache, "no manifest.json")
 	cancelled, cancel := context.WithCancel(ctx)

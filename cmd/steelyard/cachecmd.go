@@ -1,15 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/steelyard-ml/steelyard/cache"
 	"github.com/steelyard-ml/steelyard/cache/upkeep"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
@@ -18,11 +21,11 @@ import (
 func newCache(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
-		Short: "What is in a cache",
+		Short: "What is in a cache, and what it can do without",
 		Args:  subcommands,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCacheStatus(s), newCacheExport(s))
+	cmd.AddCommand(newCacheStatus(s), newCacheGC(s), newCacheExport(s))
 	return cmd
 }
 
@@ -31,7 +34,7 @@ func newCacheStatus(s streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status CACHE",
-		Short: "List the runs, views and parts of a cache",
+		Short: "List the runs, views and parts of a cache, and what its views share",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if dir != "" { // named by a flag, as other commands have it
 				return noArguments(cmd, args)
@@ -53,6 +56,17 @@ func newCacheStatus(s streams) *cobra.Command {
 			if o.Digest == "" && len(o.Runs) == 0 {
 				return fmt.Errorf("%s holds no cache and no run", st.URL(""))
 			}
+			if o.Digest != "" {
+				shared, err := upkeep.Share(cmd.Context(), st, "")
+				switch {
+				case err == nil:
+					o.Sharing = &shared
+				case errors.Is(err, cache.ErrDamaged):
+					o.Damaged = append(o.Damaged, err.Error())
+				default:
+					return err
+				}
+			}
 			if asJSON {
 				return writeJSON(s.out, o)
 			}
@@ -66,36 +80,97 @@ func newCacheStatus(s streams) *cobra.Command {
 
 func printStatus(out io.Writer, url string, o upkeep.Overview) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	line := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	if o.Digest == "" {
-		fmt.Fprintf(w, "%s\tnot a cache yet: no run has finished\n", url)
+		line(url, "not a cache yet: no run has finished")
 	} else {
-		var rows, bytes int64
+		var bytes int64
 		for _, p := range o.Manifest.Parts {
-			rows, bytes = rows+p.Rows, bytes+p.Bytes
+			bytes += p.Bytes
 		}
-		fmt.Fprintf(w, "cache\t%s\n", url)
-		fmt.Fprintf(w, "snapshot\t%s\n", o.Digest)
-		fmt.Fprintf(w, "values\t%d pairs in %d parts, %s\n", rows, len(o.Manifest.Parts), size(bytes))
+		line("cache", "%s", url)
+		line("snapshot", "%s of %s", o.Digest, o.Manifest.Created.Format(time.DateTime))
+		line("values", "%s", values(o, size(bytes)))
 		for _, item := range o.Manifest.Fingerprint {
-			fmt.Fprintf(w, "  %s\t%s\n", item.Name, strings.TrimSpace(item.Digest+"  "+item.Detail))
+			line("  "+item.Name, "%s", strings.TrimSpace(item.Digest+"  "+item.Detail))
 		}
 	}
-	for _, v := range o.Views {
-		fmt.Fprintf(w, "view %s\t%d rows of %d files, %s\n", v.Name, v.Rows, len(v.Inputs), codes(v.Quarantined))
-		for _, item := range v.Tokens {
-			fmt.Fprintf(w, "  %s\t%s\n", item.Name, strings.TrimSpace(item.Digest+"  "+item.Detail))
+	if o.Holder != "" {
+		line("held", "%s", o.Holder)
+	}
+	for i, v := range o.Views {
+		line("view "+v.Name, "%d rows of %d files, %s", v.Rows, len(v.Inputs), codes(v.Quarantined))
+		if o.Sharing != nil {
+			line("  pairs", "%s", use(o.Sharing.Views[i]))
 		}
+		for _, item := range v.Tokens {
+			line("  "+item.Name, "%s", strings.TrimSpace(item.Digest+"  "+item.Detail))
+		}
+	}
+	for _, d := range o.Damaged {
+		line("damaged", "%s; steelyard verify tells what to do", d)
 	}
 	for _, r := range o.Runs {
-		fmt.Fprintf(w, "run %s\t%s, %s, started %s by process %d on %s\n", r.ID, r.State, r.Runner, r.Started.Format("2006-01-02 15:04:05"), r.Owner.PID, r.Owner.Host)
+		line("run "+r.ID, "%s, %s, started %s by process %d on %s", r.State, r.Runner, r.Started.Format(time.DateTime), r.Owner.PID, r.Owner.Host)
 		if r.Why != "" {
-			fmt.Fprintf(w, "  why\t%s\n", r.Why)
+			line("  why", "%s", r.Why)
+		}
+		line("  did", "%s", did(r))
+		for _, p := range o.Parts {
+			if p.Run == r.ID {
+				line("  parts", "%d of %d values, %s", p.Parts, p.Rows, size(p.Bytes))
+			}
 		}
 	}
 	for _, l := range o.Staged {
-		fmt.Fprintf(w, "not committed\trun %s: %d files, %s\n", l.Run, l.Files, size(l.Bytes))
+		line("not committed", "run %s: %d files, %s%s", l.Run, l.Files, size(l.Bytes), waiting(l, o.Holder))
 	}
 	return w.Flush()
+}
+
+// values says how many values there are, and how many no view needs.
+func values(o upkeep.Overview, bytes string) string {
+	if o.Sharing == nil {
+		var rows int64
+		for _, p := range o.Manifest.Parts {
+			rows += p.Rows
+		}
+		return fmt.Sprintf("%d rows in %d parts, %s", rows, len(o.Manifest.Parts), bytes)
+	}
+	text := fmt.Sprintf("%d pairs in %d parts, %s", o.Sharing.Pairs, len(o.Manifest.Parts), bytes)
+	if o.Sharing.Unused > 0 {
+		text += fmt.Sprintf("; %d pairs, about %s, are in no view", o.Sharing.Unused, size(o.Sharing.UnusedBytes))
+	}
+	return text
+}
+
+// use says what a view shares with others.
+func use(u upkeep.Use) string {
+	text := fmt.Sprintf("%d distinct, %d of them in other views too, %d in this alone", u.Pairs, u.Shared, u.Alone)
+	if u.Missing > 0 {
+		text += fmt.Sprintf("; %d have no value, steelyard verify tells what to do", u.Missing)
+	}
+	return text
+}
+
+// did says what a run did.
+func did(r schemas.Run) string {
+	text := fmt.Sprintf("%d rows, %d of them reused; %d values from %d tokens", r.Counts.Rows, r.Counts.Reused, r.Counts.Scored, r.Counts.Tokens)
+	for _, a := range r.Adopted {
+		text += fmt.Sprintf("; took over %d parts of %d values of run %s", a.Parts, a.Rows, a.Run)
+	}
+	return text
+}
+
+// waiting says what becomes of what a run staged.
+func waiting(l upkeep.Leftover, holder string) string {
+	switch {
+	case len(l.Differs) > 0:
+		return fmt.Sprintf("; of another reference (%s), so that it stays until cache gc", strings.Join(l.Differs, ", "))
+	case holder != "":
+		return fmt.Sprintf("; %d whole parts of %d values so far", l.Parts, l.Rows)
+	}
+	return fmt.Sprintf("; %d whole parts of %d values wait for the next run, which takes them over", l.Parts, l.Rows)
 }
 
 // codes says how many rows were not scored, and why.

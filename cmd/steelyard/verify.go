@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard"
 	"github.com/steelyard-ml/steelyard/cache/upkeep"
 	"github.com/steelyard-ml/steelyard/pipelines"
 	"github.com/steelyard-ml/steelyard/schemas"
@@ -18,17 +19,22 @@ import (
 type verifyOptions struct {
 	Cache  string `yaml:"cache" usage:"cache to verify"`
 	Model  string `yaml:"model" usage:"the reference: rows are scored again with it"`
-	Sample int    `yaml:"sample" usage:"how many random rows are scored again; 0: all"`
+	Sample int    `yaml:"sample" usage:"how many random rows of values are scored again; 0: all"`
 	Seed   uint64 `yaml:"seed" usage:"which rows are scored again"`
+	Repair bool   `yaml:"repair" usage:"mend what is wrong; what is lost is scored again with the model"`
 }
 
 func newVerify(s streams) *cobra.Command {
 	o := verifyOptions{Sample: 16}
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "verify --cache DIR [--model DIR]",
+		Use:   "verify --cache DIR [--model DIR] [--repair]",
 		Short: "Check a cache against its manifest and, given the model, against rows scored again",
-		Args:  noArguments,
+		Long: `Reads every file of a cache and checks it; with --model it also scores rows again
+and compares the values to the bit. --repair drops what fails and scores it again
+from the token ids that can still be read; it says what only precompute over the
+same data can bring back. It ends with 0 only if the cache is sound.`,
+		Args: noArguments,
 	}
 	resolve := options(cmd, &o, &precomputeOptions{}, &trainOptions{})
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
@@ -45,6 +51,9 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, asJSON bool) err
 	if err := need([2]string{"cache", o.Cache}); err != nil {
 		return err
 	}
+	if o.Sample < 0 {
+		return usageError{fmt.Errorf("sample: %d is negative; 0 is all rows", o.Sample)}
+	}
 	st, err := storage.OpenURL(ctx, o.Cache)
 	if err != nil {
 		return err
@@ -53,30 +62,61 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, asJSON bool) err
 	if o.Sample == 0 {
 		check.Sample = math.MaxInt
 	}
+	m := newMeter(s.err)
+	defer m.done()
 	if o.Model != "" {
-		snapshot, err := cache.Open(ctx, st)
-		if err != nil {
-			return err
+		r := pipelines.NewRescorer(o.Model)
+		defer r.Close()
+		check.Score = showRescored(m, r.Score)
+	}
+	var report upkeep.Report
+	if o.Repair {
+		var repaired upkeep.Repaired
+		repaired, err = upkeep.Repair(ctx, st, upkeep.RepairOptions{VerifyOptions: check, Run: pipelines.RepairRun("steelyard " + steelyard.Version)})
+		m.done()
+		report = repaired.Report
+		if asJSON && err == nil {
+			err = writeJSON(s.out, repaired)
+		} else {
+			printRepaired(s, repaired)
 		}
-		check.Rescore = func(ctx context.Context, rows []schemas.CachedPair) error {
-			return pipelines.Rescore(ctx, o.Model, snapshot.Manifest().Fingerprint, rows)
+	} else {
+		report, err = upkeep.Verify(ctx, st, check)
+		m.done()
+		if asJSON && err == nil {
+			err = writeJSON(s.out, report)
 		}
 	}
-	report, err := upkeep.Verify(ctx, st, check)
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		if err := writeJSON(s.out, report); err != nil {
-			return err
-		}
-	} else {
+	if !asJSON {
 		printReport(s, report)
 	}
 	if n := len(report.Faults) + report.More; n > 0 {
-		return fmt.Errorf("%s has %d faults", st.URL(""), n)
+		return fmt.Errorf("%s has %d faults, the first: %s", st.URL(""), n, report.Faults[0])
 	}
 	return nil
+}
+
+// showRescored shows how far a Score is.
+func showRescored(m *meter, score upkeep.Score) upkeep.Score {
+	began := time.Now()
+	var rows, tokens int64
+	return func(ctx context.Context, made schemas.Fingerprint, in []schemas.TokenPair, scored func(schemas.CachedPair), refused func(schemas.Quarantined)) error {
+		return score(ctx, made, in, func(p schemas.CachedPair) {
+			rows++
+			tokens += int64(len(p.PromptIDs) + len(p.ChosenIDs) + len(p.RejectedIDs))
+			m.show("rows scored again", rows, 0, float64(tokens)/time.Since(began).Seconds(), "")
+			scored(p)
+		}, refused)
+	}
+}
+
+func printRepaired(s streams, r upkeep.Repaired) {
+	for _, line := range r.Done {
+		fmt.Fprintf(s.out, "repaired  %s\n", line)
+	}
 }
 
 func printReport(s streams, r upkeep.Report) {
@@ -91,7 +131,7 @@ func printReport(s streams, r upkeep.Report) {
 	}
 	fmt.Fprintf(s.out, "sound: snapshot %s, %d files, %s, %d values, %d rows of views", r.Digest, r.Files, size(r.Bytes), r.Rows, r.ViewRows)
 	if r.Rescored > 0 {
-		fmt.Fprintf(s.out, "; %d rows scored again, to the same bits", r.Rescored)
+		fmt.Fprintf(s.out, "; %d values scored again, to the same bits", r.Rescored)
 	}
 	fmt.Fprintln(s.out)
 }

@@ -20,17 +20,12 @@ import (
 
 // writeKeys writes a keys file: the keys in ascending order of their bytes, 16 bytes each, and nothing else.
 func writeKeys(ctx context.Context, st storage.Store, name string, keys map[Key]struct{}) (schemas.FileRef, error) {
-	sorted := slices.SortedFunc(maps.Keys(keys), func(a, b Key) int { return bytes.Compare(a[:], b[:]) })
 	dst, err := st.Create(ctx, name, storage.IfAbsent)
 	if err != nil {
 		return schemas.FileRef{}, err
 	}
 	d := &digester{dst: dst, sum: sha256.New()}
-	buf := bufio.NewWriter(d)
-	for _, k := range sorted {
-		buf.Write(k[:]) // the error stays with buf
-	}
-	if err := buf.Flush(); err != nil {
+	if _, err := d.Write(KeyBytes(slices.Collect(maps.Keys(keys)))); err != nil {
 		dst.Abort()
 		return schemas.FileRef{}, err
 	}
@@ -38,6 +33,16 @@ func writeKeys(ctx context.Context, st storage.Store, name string, keys map[Key]
 		return schemas.FileRef{}, err
 	}
 	return d.ref(), nil
+}
+
+// KeyBytes returns the content of the keys file of a part that has these keys, in any order.
+func KeyBytes(keys []Key) []byte {
+	sorted := slices.SortedFunc(slices.Values(keys), func(a, b Key) int { return bytes.Compare(a[:], b[:]) })
+	out := make([]byte, 0, len(sorted)*len(Key{}))
+	for _, k := range sorted {
+		out = append(out, k[:]...)
+	}
+	return out
 }
 
 // A KeySet is a mapped keys file. It is safe for concurrent use.

@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
@@ -61,8 +62,11 @@ func (r *Reader[T]) check(size, rows int64, footer Footer, allowed []*parquet.Sc
 	if err := footer.check(r.file, allowed[0].Name()); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(allowed, func(s *parquet.Schema) bool { return parquet.EqualNodes(r.file.Schema(), s) }) {
+	if !slices.ContainsFunc(allowed, func(s *parquet.Schema) bool { return hasSchema(r.file, s) }) {
 		return fmt.Errorf("its columns are not those of docs/format.md:\n%s", r.file.Schema())
+	}
+	if err := checkCodecs(r.file); err != nil {
+		return err
 	}
 	total := int64(0)
 	for _, g := range r.file.RowGroups() {
@@ -80,6 +84,28 @@ func (r *Reader[T]) check(size, rows int64, footer Footer, allowed []*parquet.Sc
 
 // TokenLogps reports whether the file has the token columns of values.
 func (r *Reader[T]) TokenLogps() bool { return parquet.EqualNodes(r.file.Schema(), valueSchema) }
+
+// hasSchema reports whether a file has exactly these columns. A damaged schema can make the comparison itself panic.
+func hasSchema(file *parquet.File, want *parquet.Schema) (same bool) {
+	err := guard(func() error {
+		same = parquet.EqualNodes(file.Schema(), want)
+		return nil
+	})
+	return same && err == nil
+}
+
+// checkCodecs refuses compression that no part has. Of a damaged footer it may be any, and what decoders make of bytes that are not theirs
+// takes all the memory there is.
+func checkCodecs(file *parquet.File) error {
+	for _, g := range file.Metadata().RowGroups {
+		for _, c := range g.Columns {
+			if codec := c.MetaData.Codec; codec != format.Zstd && codec != format.Uncompressed {
+				return fmt.Errorf("its pages are said to be compressed with %v, not ZSTD", codec)
+			}
+		}
+	}
+	return nil
+}
 
 // Groups returns the number of row groups.
 func (r *Reader[T]) Groups() int { return len(r.ends) }
