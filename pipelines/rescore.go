@@ -15,7 +15,7 @@ import (
 // Rescore scores rows of a cache again with the model in a directory and returns an error that names the first row whose values differ in
 // a bit, and how many do. It refuses a model whose fingerprint is not the cache's.
 func Rescore(ctx context.Context, dir string, made schemas.Fingerprint, rows []schemas.CachedPair) error {
-	ref, err := reflogp.Open(ctx, dir)
+	ref, err := reflogp.Open(ctx, "", dir)
 	if err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func plan(ctx context.Context, o Options) (Graph, error) {
 	if err != nil {
 		return Graph{}, err
 	}
-	ref, err := reflogp.Open(ctx, o.Model)
+	ref, err := reflogp.Open(ctx, o.Engine, o.Model)
 	if err != nil {
 		return Graph{}, err
 	}
@@ -117,7 +117,7 @@ func plan(ctx context.Context, o Options) (Graph, error) {
 		Read:     readpairs.Options{Pairs: o.Pairs, Run: o.ID},
 		Tokenize: tok,
 		Score: reflogp.Options{
-			Model: o.Model, Fingerprint: ref.Fingerprint, Threads: o.Threads, BatchTokens: o.BatchTokens, Run: o.ID,
+			Model: o.Model, Engine: o.Engine, Fingerprint: ref.Fingerprint, Threads: o.Threads, BatchTokens: o.BatchTokens, Run: o.ID,
 		},
 		Write: writecache.Options{URL: o.Cache, Sink: cache.Options{
 			Run: o.ID, Fingerprint: ref.Fingerprint, TokenLogps: o.TokenLogps, RollEvery: o.RollEvery,
