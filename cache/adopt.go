@@ -35,11 +35,6 @@ func (c *Claim) adopt(ctx context.Context, st storage.Store, base *Snapshot, run
 	a.m = manifest.New(run)
 	if base != nil {
 		a.m = base.grow(run)
-		known, err := base.Known(ctx)
-		if err != nil {
-			return nil, err
-		}
-		a.known = known
 	}
 	a.m.Created = now()
 	for _, f := range manifest.Files(a.m) {
@@ -48,6 +43,13 @@ func (c *Claim) adopt(ctx context.Context, st storage.Store, base *Snapshot, run
 	receipts, err := a.receipts(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if base != nil && len(receipts) > 0 {
+		known, err := base.Known(ctx)
+		if err != nil {
+			return nil, err
+		}
+		a.known = known
 	}
 	for _, r := range receipts {
 		if err := c.take(ctx, a, r); err != nil {

@@ -244,7 +244,7 @@ func planFile(ctx context.Context, whole schemas.WorkItem, limit int64, o Option
 
 // head finds the end, as WorkItem.End counts, of the first rows of a text file, and how many there are, at most limit.
 func (f *file) head(ctx context.Context, limit int64, o Options) (end, n int64, err error) {
-	rows, closer, err := f.rows(0, -1, o)
+	rows, closer, err := f.text(0, -1, o)
 	if err != nil {
 		return 0, 0, f.at(err)
 	}
@@ -253,21 +253,21 @@ func (f *file) head(ctx context.Context, limit int64, o Options) (end, n int64, 
 		if err := ctx.Err(); err != nil {
 			return 0, 0, err
 		}
-		r, err := rows.next()
+		pos, _, err := rows.advance()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
 			return 0, 0, f.at(err)
 		}
-		end = r.pos + 1 // the row begins in the range, so it belongs to it
+		end = pos + 1 // the row begins in the range, so it belongs to it
 		n++
 	}
 	return end, n, nil
 }
 
 // Count returns how many rows work items have, the bad ones included: for telling how much of the work is left. Of Parquet it reads
-// nothing; text it reads through. Items are those of Plan.
+// nothing; text it reads through, without parsing it. Items are those of Plan.
 func Count(ctx context.Context, items []schemas.WorkItem, o Options) (int64, error) {
 	total := int64(0)
 	for _, item := range items {
@@ -289,7 +289,7 @@ func countItem(ctx context.Context, item schemas.WorkItem, o Options) (int64, er
 	if f.content == contentParquet {
 		return item.End - item.Begin, nil
 	}
-	rows, closer, err := f.rows(item.Begin, item.End, o)
+	rows, closer, err := f.text(item.Begin, item.End, o)
 	if err != nil {
 		return 0, f.at(err)
 	}
@@ -298,7 +298,7 @@ func countItem(ctx context.Context, item schemas.WorkItem, o Options) (int64, er
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		if _, err := rows.next(); err == io.EOF {
+		if _, _, err := rows.advance(); err == io.EOF {
 			return n, nil
 		} else if err != nil {
 			return 0, f.at(err)

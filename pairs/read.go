@@ -62,18 +62,24 @@ func (f *file) at(err error) error { return fmt.Errorf("pairs: input %s: %w", f.
 // rows reads the rows of a range, whatever the file holds.
 func (f *file) rows(begin, end int64, o Options) (rows, io.Closer, error) {
 	switch f.content {
-	case contentLines:
-		return newLines(f, begin, end, o.MaxRowBytes)
-	case contentArray:
-		stream, err := f.stream(0)
-		if err != nil {
-			return nil, nil, err
-		}
-		return newArray(stream, begin, end, o.MaxRowBytes), stream, nil
+	case contentLines, contentArray:
+		return f.text(begin, end, o)
 	case contentParquet:
 		return newParquet(f, begin, end, o)
 	}
 	return noRows{}, io.NopCloser(nil), nil
+}
+
+// text reads the rows of a range of a file of lines or of an array.
+func (f *file) text(begin, end int64, o Options) (textRows, io.Closer, error) {
+	if f.content == contentLines {
+		return newLines(f, begin, end, o.MaxRowBytes)
+	}
+	stream, err := f.stream(0)
+	if err != nil {
+		return nil, nil, err
+	}
+	return newArray(stream, begin, end, o.MaxRowBytes), stream, nil
 }
 
 // noRows are the rows of a file that holds white space at most.

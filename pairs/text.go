@@ -25,6 +25,13 @@ type rows interface {
 	next() (row, error)
 }
 
+// textRows are the rows of a text, which can also be found without being parsed.
+type textRows interface {
+	rows
+	// advance moves to the next row and returns its position and the size of its text, io.EOF after the last.
+	advance() (pos, size int64, err error)
+}
+
 // textRow parses the text of a row. A text that exceeded the limit is only its beginning; size is then its true length.
 func textRow(pos int64, text []byte, size int64, limit int) row {
 	if size > int64(limit) {
@@ -137,20 +144,24 @@ func newArray(stream io.Reader, begin, end int64, limit int) *arrayReader {
 }
 
 func (a *arrayReader) next() (row, error) {
+	index, size, err := a.advance()
+	if err != nil {
+		return row{}, err
+	}
+	return textRow(index, a.buf, size, a.limit), nil
+}
+
+// advance reads the next element of the range and returns its number and size; its text, or the beginning of one too large, is in a.buf.
+func (a *arrayReader) advance() (index, size int64, err error) {
 	for {
-		index, size, err := a.advance()
-		if err != nil {
-			return row{}, err
-		}
-		if index >= a.begin {
-			return textRow(index, a.buf, size, a.limit), nil
+		if index, size, err = a.read(); err != nil || index >= a.begin {
+			return index, size, err
 		}
 	}
 }
 
-// advance reads the next element and returns its number and size; its text, or the beginning of one too large, is in a.buf.
-// After the last it returns io.EOF, having looked that nothing but white space follows.
-func (a *arrayReader) advance() (index, size int64, err error) {
+// read reads the next element. After the last it returns io.EOF, having looked that nothing but white space follows.
+func (a *arrayReader) read() (index, size int64, err error) {
 	if a.end >= 0 && a.index >= a.end {
 		return 0, 0, io.EOF
 	}

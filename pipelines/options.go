@@ -40,7 +40,8 @@ type Options struct {
 	// MaxQuarantine is the largest share of malformed rows, from 0 to 1, with which the run is done.
 	MaxQuarantine float64
 
-	// Threads and BatchTokens are those of reflogp.Options. They change no value.
+	// Engine, Threads and BatchTokens are those of reflogp.Options. The last two change no value.
+	Engine      string
 	Threads     int
 	BatchTokens int
 

@@ -36,7 +36,7 @@ func (r *Rescorer) load(ctx context.Context, made schemas.Fingerprint) error {
 	if r.scorer != nil {
 		return nil
 	}
-	ref, err := reflogp.Open(ctx, r.dir)
+	ref, err := reflogp.Open(ctx, "", r.dir)
 	if err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func plan(ctx context.Context, o Options) (Graph, error) {
 	if err != nil {
 		return Graph{}, err
 	}
-	ref, err := reflogp.Open(ctx, o.Model)
+	ref, err := reflogp.Open(ctx, o.Engine, o.Model)
 	if err != nil {
 		return Graph{}, err
 	}
@@ -136,7 +136,7 @@ func plan(ctx context.Context, o Options) (Graph, error) {
 		Read:     readpairs.Options{Pairs: o.Pairs, Run: o.ID},
 		Tokenize: tok,
 		Score: reflogp.Options{
-			Model: model, Fingerprint: ref.Fingerprint, Threads: o.Threads, BatchTokens: o.BatchTokens, Run: o.ID,
+			Model: model, Engine: o.Engine, Fingerprint: ref.Fingerprint, Threads: o.Threads, BatchTokens: o.BatchTokens, Run: o.ID,
 		},
 		Write: writecache.Options{URL: url, Sink: cache.Options{
 			Run: o.ID, Fingerprint: ref.Fingerprint, TokenLogps: o.TokenLogps, RollEvery: o.RollEvery,

@@ -240,7 +240,7 @@ func (r *run) goOn(began Record) (int, error) {
 }
 
 func (r *run) train(ctx context.Context, began Record, resumed bool) (Summary, error) {
-	start, done, losses := time.Now(), 0, []float64(nil)
+	start, done, losses := time.Now(), 0, loss.RunningMean{}
 	err := os.RemoveAll(filepath.Join(r.o.OutputDir, stagingName))
 	if err != nil {
 		return Summary{}, fmt.Errorf("trainer: %w", err)
@@ -265,7 +265,7 @@ func (r *run) train(ctx context.Context, began Record, resumed bool) (Summary, e
 		if err != nil {
 			return Summary{}, err
 		}
-		losses = append(losses, m.Loss)
+		losses.Add(m.Loss)
 		if r.saves(k + 1) {
 			if err := r.save(k + 1); err != nil {
 				return Summary{}, err
@@ -276,10 +276,7 @@ func (r *run) train(ctx context.Context, began Record, resumed bool) (Summary, e
 		return Summary{}, err
 	}
 	s := Summary{OutputDir: r.o.OutputDir, Rows: r.plan.rows, Steps: r.plan.total, Resumed: done, Epochs: r.plan.epochs(r.plan.total),
-		NumTokens: r.tokens, Seconds: time.Since(start).Seconds(), SampleDifference: r.record.SampleDifference}
-	if len(losses) > 0 {
-		s.TrainLoss = loss.Mean(losses)
-	}
+		NumTokens: r.tokens, Seconds: time.Since(start).Seconds(), TrainLoss: losses.Value(), SampleDifference: r.record.SampleDifference}
 	return s, r.journal.f.Sync()
 }
 

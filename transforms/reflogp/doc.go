@@ -21,7 +21,7 @@
 //
 // The model is loaded once a process with the first window, not in Setup: a bundle that is slow to start is never split on some
 // runners. One batch is scored at a time in a process, by as many threads as the engine has. [ScoreWindow] is the work without
-// Beam.
+// Beam. An [Engine] is what computes; the CPU's is there, others are registered by name.
 //
 // The one trap: nothing leaves before a window is full or the bundle ends, so a DoFn downstream can't count on a row's values
 // before it sees the next row.

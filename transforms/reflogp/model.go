@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/steelyard-ml/steelyard/model"
-	"github.com/steelyard-ml/steelyard/model/checkpoint"
-	"github.com/steelyard-ml/steelyard/model/cpu"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/transforms/internal/dofn"
 )
@@ -27,39 +25,24 @@ type Reference struct {
 // references holds what Open found, so that launcher and workers of one process read the weights for their digest once.
 var references dofn.Shared[*Reference]
 
-// Open reads and checks a model directory and returns its reference: every fault of a checkpoint is found here, before any work.
-func Open(ctx context.Context, dir string) (*Reference, error) {
-	id, err := identity(dir)
+// Open reads and checks a model directory with an engine and returns its reference: every fault of a model is found here, before any
+// work.
+func Open(ctx context.Context, engine, dir string) (*Reference, error) {
+	e, err := engineOf(engine)
+	if err != nil {
+		return nil, fmt.Errorf("reflogp: %w", err)
+	}
+	id, err := identity(engine, dir)
 	if err != nil {
 		return nil, err
 	}
 	return references.Get(ctx, id, func(context.Context) (*Reference, error) {
-		d, err := checkpoint.Open(dir)
+		r, err := e.Describe(dir)
 		if err != nil {
 			return nil, fmt.Errorf("reflogp: %w", err)
 		}
-		defer d.Close()
-		return describe(d)
+		return r, nil
 	})
-}
-
-func describe(d *checkpoint.Dir) (*Reference, error) {
-	c, err := d.Config()
-	if err != nil {
-		return nil, fmt.Errorf("reflogp: %w", err)
-	}
-	if err := d.Validate(c); err != nil {
-		return nil, fmt.Errorf("reflogp: %w", err)
-	}
-	items, err := d.Fingerprint(c, cpu.Numerics())
-	if err != nil {
-		return nil, fmt.Errorf("reflogp: %w", err)
-	}
-	r := &Reference{Vocab: c.Vocab, Positions: c.MaxPositions, Bytes: weightBytes(d.Path())}
-	for _, it := range items {
-		r.Fingerprint = append(r.Fingerprint, schemas.Item(it))
-	}
-	return r, nil
 }
 
 // A loaded is a model in this process.
@@ -74,7 +57,11 @@ var models dofn.Shared[*loaded]
 
 // load returns the model of the options, loaded once a process, and makes sure that it is the one the run was launched with.
 func load(ctx context.Context, o Options) (*loaded, error) {
-	id, err := identity(o.Model)
+	e, err := engineOf(o.Engine)
+	if err != nil {
+		return nil, fmt.Errorf("reflogp: %w", err)
+	}
+	id, err := identity(o.Engine, o.Model)
 	if err != nil {
 		return nil, err
 	}
@@ -85,25 +72,15 @@ func load(ctx context.Context, o Options) (*loaded, error) {
 	key := fmt.Sprintf("%s threads %d fingerprint %s", id, o.Threads, want)
 	return models.Get(ctx, key, func(ctx context.Context) (*loaded, error) {
 		start := time.Now()
-		r, err := Open(ctx, o.Model)
+		r, err := Open(ctx, o.Engine, o.Model)
 		if err != nil {
 			return nil, err
 		}
 		if err := same(o, r.Fingerprint); err != nil {
 			return nil, err
 		}
-		d, err := checkpoint.Open(o.Model)
+		sc, err := e.Load(o.Model, o.Threads)
 		if err != nil {
-			return nil, fmt.Errorf("reflogp: %w", err)
-		}
-		c, err := d.Config()
-		if err != nil {
-			d.Close()
-			return nil, fmt.Errorf("reflogp: %w", err)
-		}
-		sc, err := cpu.NewScorer(d, c, cpu.Options{Threads: o.Threads})
-		if err != nil {
-			d.Close()
 			return nil, fmt.Errorf("reflogp: %w", err)
 		}
 		return &loaded{Scorer: sc, bytes: r.Bytes, took: time.Since(start)}, nil
@@ -138,8 +115,8 @@ func (l *loaded) Score(ctx context.Context, b model.Batch, want model.Want) (mod
 }
 
 // identity names a directory and the files in it that a model is made of, with size and time, so that a directory whose files
-// were replaced is another model.
-func identity(dir string) (string, error) {
+// were replaced is another model; and so is one of another engine.
+func identity(engine, dir string) (string, error) {
 	path, err := filepath.Abs(dir)
 	if err != nil {
 		return "", fmt.Errorf("reflogp: %w", err)
@@ -148,7 +125,7 @@ func identity(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reflogp: model: %w", err)
 	}
-	id := path
+	id := engine + " " + path
 	for _, e := range entries {
 		if ext := filepath.Ext(e.Name()); ext != ".safetensors" && ext != ".json" {
 			continue

@@ -11,6 +11,8 @@ import (
 type Options struct {
 	// Model is the directory of the reference checkpoint, at the same place on every worker.
 	Model string `json:"model"`
+	// Engine is the name that the engine was registered under; "" is the CPU's.
+	Engine string `json:"engine,omitempty"`
 	// Fingerprint is what the model must turn out to be once a worker has loaded it: what [Open] found at launch.
 	Fingerprint schemas.Fingerprint `json:"fingerprint"`
 	// Threads is how many threads a worker's engine uses; 0 is as many as the machine has.
@@ -46,6 +48,9 @@ func (o Options) Validate() error {
 	var faults []error
 	if o.Model == "" {
 		faults = append(faults, errors.New("model: name the directory of the reference checkpoint"))
+	}
+	if _, err := engineOf(o.Engine); err != nil {
+		faults = append(faults, err)
 	}
 	for _, f := range []struct {
 		name  string

@@ -3,6 +3,7 @@ package part
 import (
 	"bufio"
 	"bytes"
+	"container/heap"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -103,6 +104,78 @@ func (s *KeySet) Has(k Key) bool {
 	}
 	at := lo + sort.Search(hi-lo, func(i int) bool { return !before(lo + i) })
 	return at < n && s.At(at) == k
+}
+
+// MergeKeys returns the keys of several sets as one, each once, in a mapped temporary file: a look-up takes a fraction of a microsecond in
+// one set, and that much a set in a thousand. The sets may be closed afterwards. An error is of the temporary file or of ctx.
+func MergeKeys(ctx context.Context, sets []*KeySet) (*KeySet, error) {
+	var h heads
+	for _, s := range sets {
+		if s.Len() > 0 {
+			h = append(h, head{s.number(0), s, 1})
+		}
+	}
+	heap.Init(&h)
+	t, err := table.Temporary(len(Key{}), func(w io.Writer) error {
+		var buf []byte
+		for last, n := [2]uint64{}, 0; len(h) > 0; n++ {
+			first := &h[0]
+			if n == 0 || first.key != last {
+				last = first.key
+				buf = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(buf, last[0]), last[1])
+			}
+			if first.next < first.set.Len() {
+				first.key = first.set.number(first.next)
+				first.next++
+				heap.Fix(&h, 0)
+			} else {
+				heap.Pop(&h)
+			}
+			if len(buf) < 1<<16 && len(h) > 0 {
+				continue
+			}
+			if _, err := w.Write(buf); err != nil {
+				return err
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			buf = buf[:0]
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &KeySet{t}, nil
+}
+
+// number returns key i as two numbers, which compare as the keys do and faster.
+func (s *KeySet) number(i int) [2]uint64 {
+	k := s.t.Record(i)
+	return [2]uint64{binary.BigEndian.Uint64(k), binary.BigEndian.Uint64(k[8:])}
+}
+
+// A head is the first key of a set that is not merged yet.
+type head struct {
+	key  [2]uint64
+	set  *KeySet
+	next int // the key after it
+}
+
+// heads is a heap, the least key first.
+type heads []head
+
+func (h heads) Len() int      { return len(h) }
+func (h heads) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h heads) Less(i, j int) bool {
+	return h[i].key[0] < h[j].key[0] || h[i].key[0] == h[j].key[0] && h[i].key[1] < h[j].key[1]
+}
+func (h *heads) Push(x any) { *h = append(*h, x.(head)) }
+func (h *heads) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
 }
 
 // Keys calls each for every key of a keys file, in order, until it returns an error. A file of another size than ref's, or one whose

@@ -92,16 +92,32 @@ func MapSource(src Source, recordSize int) (*Table, error) {
 	if f, ok := src.(interface{ Fd() uintptr }); ok {
 		return mapFile(f.Fd(), "the file", src.Size(), 0, recordSize, unix.PROT_READ)
 	}
+	return Temporary(recordSize, func(w io.Writer) error {
+		_, err := io.Copy(w, io.NewSectionReader(src, 0, src.Size()))
+		return err
+	})
+}
+
+// Temporary maps the records that fill writes, for reading. They lie in a temporary file, which goes with the mapping.
+func Temporary(recordSize int, fill func(io.Writer) error) (*Table, error) {
 	f, err := os.CreateTemp("", "steelyard-table-")
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	os.Remove(f.Name())
-	if _, err := io.Copy(f, io.NewSectionReader(src, 0, src.Size())); err != nil {
+	w := bufio.NewWriterSize(f, 1<<18)
+	if err := fill(w); err != nil {
 		return nil, err
 	}
-	return mapFile(f.Fd(), f.Name(), src.Size(), 0, recordSize, unix.PROT_READ)
+	if err := w.Flush(); err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return mapFile(f.Fd(), f.Name(), info.Size(), 0, recordSize, unix.PROT_READ)
 }
 
 func mapFile(fd uintptr, path string, size int64, headerSize, recordSize, prot int) (*Table, error) {

@@ -1,0 +1,84 @@
+package reflogp
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/cpu"
+	"github.com/steelyard-ml/steelyard/schemas"
+)
+
+// An Engine is what computes with the reference model. Options.Engine chooses one by its name.
+type Engine interface {
+	// Describe reads and checks the model of a directory. Every fault of it is found here.
+	Describe(dir string) (*Reference, error)
+	// Load returns the model of a directory, ready to score with so many threads (0: as many as the machine has). It stays loaded.
+	Load(dir string, threads int) (model.Scorer, error)
+}
+
+var engines = map[string]Engine{"": cpuEngine{}}
+
+// Register adds an engine under a name. It is to be called from init, in every program that works on such a run; it panics for a name
+// that is taken.
+func Register(name string, e Engine) {
+	if _, ok := engines[name]; ok {
+		panic("reflogp: two engines have the name " + name)
+	}
+	engines[name] = e
+}
+
+func engineOf(name string) (Engine, error) {
+	e, ok := engines[name]
+	if !ok {
+		return nil, fmt.Errorf("engine: this program has no %q; it has %q, where \"\" is the CPU", name, slices.Sorted(maps.Keys(engines)))
+	}
+	return e, nil
+}
+
+// cpuEngine is model/cpu.
+type cpuEngine struct{}
+
+func (cpuEngine) Describe(dir string) (*Reference, error) {
+	d, err := checkpoint.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	c, err := d.Config()
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Validate(c); err != nil {
+		return nil, err
+	}
+	items, err := d.Fingerprint(c, cpu.Numerics())
+	if err != nil {
+		return nil, err
+	}
+	r := &Reference{Vocab: c.Vocab, Positions: c.MaxPositions, Bytes: weightBytes(d.Path())}
+	for _, it := range items {
+		r.Fingerprint = append(r.Fingerprint, schemas.Item(it))
+	}
+	return r, nil
+}
+
+func (cpuEngine) Load(dir string, threads int) (model.Scorer, error) {
+	d, err := checkpoint.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	c, err := d.Config()
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	sc, err := cpu.NewScorer(d, c, cpu.Options{Threads: threads})
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	return sc, nil
+}
