@@ -240,68 +240,6 @@ func TestRowsOfPairsInTwoParts(t *testing.T) {
 	}
 }
 
-// In its order a view has every row group decoded once, and even in random order if it fits; memory and open files are bounded where it
-// does not.
-func TestRowsDecodeGroupsOnce(t *testing.T) {
-	o := options("r1")
-	o.RowGroupRows, o.PartRows = 4, 8
-	st := local(t, t.TempDir())
-	if err := cache.Begin(ctx, st, newRun("r1")); err != nil {
-		t.Fatal(err)
-	}
-	var rows []schemas.CachedPair
-	for i := range 64 {
-		rows = append(rows, pair(uint64(i), 20, schemas.Source{Pos: int64(i)}))
-	}
-	do(t, st, stage(t, st, o, rows, 64))
-	s, err := cache.Open(ctx, st)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, err := s.Index(ctx, "", filepath.Join(t.TempDir(), "x"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer x.Close()
-	perm := cache.Permutation(1, x.Len())
-	for _, c := range []struct {
-		name         string
-		bytes, files int64
-		order        func(int) int
-		min, max     int
-	}{
-		{"in order, room for all", 1 << 30, 64, func(i int) int { return i }, 16, 16},
-		{"in order, room for one", 1, 1, func(i int) int { return i }, 16, 16},
-		{"random, room for all", 1 << 30, 64, perm.At, 16, 16},
-		{"random, room for one", 1, 1, perm.At, 32, 64},
-	} {
-		r := s.Rows(x)
-		r.SetLimits(c.bytes, c.files)
-		for i := range x.Len() {
-			at := c.order(i)
-			p, err := r.At(ctx, at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if p.ID != rows[at].ID || p.Source != rows[at].Source {
-				t.Errorf("%s: row %d is pair %s of %v", c.name, at, p.ID, p.Source)
-			}
-		}
-		if r.Decoded() < c.min || r.Decoded() > c.max {
-			t.Errorf("%s: %d groups decoded, want %d to %d", c.name, r.Decoded(), c.min, c.max)
-		}
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	r := s.Rows(x)
-	defer r.Close()
-	for _, i := range []int{-1, 64} {
-		_, err := r.At(ctx, i)
-		wantError(t, "At", err, nil, "of a view of 64")
-	}
-}
-
 // A part or an index that changes under a reader is refused, never read as other rows.
 func TestRowsRefuseWhatChanged(t *testing.T) {
 	st := build(t, t.TempDir(), pairs(8), 8)
