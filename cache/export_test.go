@@ -7,8 +7,10 @@ func (s *Sink) SetClock(clock func() time.Time) {
 	s.clock, s.began, s.last = clock, clock(), clock()
 }
 
-// Decoded returns how many row groups the reader decoded.
-func (r *RowReader) Decoded() int { return r.decoded }
+// Decoded returns how many row groups, and how many rows alone, the reader decoded.
+func (r *RowReader) Decoded() (groups, rows int) { return r.decoded, r.single }
 
 // SetLimits sets the bytes of row groups and the number of files that the reader keeps.
-func (r *RowReader) SetLimits(bytes, files int64) { r.groups.limit, r.files.limit = bytes, files }
+func (r *RowReader) SetLimits(bytes, files int64) {
+	r.groups.limit, r.spent.limit, r.files.limit = bytes, bytes, files
+}

@@ -13,19 +13,27 @@ import (
 const (
 	// rowCacheBytes bounds the decoded row groups that a RowReader keeps: a few dozen full ones.
 	rowCacheBytes = 256 << 20
-	// rowOpenFiles bounds the parts that it keeps open.
+	// wholeFrom is the share of a row group that must have been decoded for rows read alone until the group is decoded whole. A low share
+	// serves views that fit or are read in order, a high one those a little too large, of which a group decoded whole soon goes again.
+	wholeFrom = 0.25
+	// rowOpenFiles bounds the parts that it keeps open; one counts once for every 64 row groups that its footer holds in memory, 11 kB each.
 	rowOpenFiles = 64
 )
 
-// A RowReader reads the values of a view's rows by their place in its order. It decodes whole row groups and keeps those used last, up to
-// 256 MiB of them; so a view that fits, or that is read in its order, has every group decoded once. Use it from one goroutine.
+// A RowReader reads the values of a view's rows by their place in its order. Use it from one goroutine.
+//
+// It keeps the decoded row groups used last, up to 256 MiB of them, and remembers as many others whose rows it read alone. Rows of a group
+// are read alone until that has cost a quarter of what the group costs, then the group is decoded whole. So a view that fits, or that is
+// read in its order, has every group decoded once; in random order over a much larger view groups are forgotten before, and a row costs
+// a page of each column.
 type RowReader struct {
 	s      *Snapshot
 	x      *Index
 	files  lru[int, *part.Reader[part.Value]]
 	groups lru[groupKey, []part.Value]
+	spent  lru[groupKey, *float64] // of groups that are not decoded: the share of them that rows read alone have cost
 
-	decoded int // row groups decoded, for tests
+	decoded, single int // row groups and rows decoded, for tests
 }
 
 type groupKey struct{ part, group int }
@@ -34,7 +42,7 @@ type groupKey struct{ part, group int }
 func (s *Snapshot) Rows(x *Index) *RowReader {
 	r := &RowReader{s: s, x: x}
 	r.files.limit, r.files.drop = rowOpenFiles, func(f *part.Reader[part.Value]) { f.Close() }
-	r.groups.limit = rowCacheBytes
+	r.groups.limit, r.spent.limit = rowCacheBytes, rowCacheBytes
 	return r
 }
 
@@ -62,21 +70,10 @@ func (r *RowReader) value(ctx context.Context, at place) (*part.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, first := f.Group(at.row)
-	key := groupKey{at.part, g}
-	rows, ok := r.groups.get(key)
-	if !ok {
-		if rows, err = f.Read(ctx, g); err != nil {
-			return nil, damaged(ctx, err)
-		}
-		r.decoded++
-		size := int64(0)
-		for j := range rows {
-			size += int64(rows[j].Bytes()) + 200 // and the row itself
-		}
-		r.groups.put(key, rows, size)
+	v, err := r.decode(ctx, f, at)
+	if err != nil {
+		return nil, damaged(ctx, err)
 	}
-	v := &rows[at.row-first]
 	path := r.s.st.URL(r.s.manifest.Parts[at.part].Path)
 	if err := v.Check(); err != nil {
 		return nil, fmt.Errorf("%w: %s row %d: %w; steelyard verify tells all that is", ErrDamaged, path, at.row, err)
@@ -85,6 +82,34 @@ func (r *RowReader) value(ctx context.Context, at place) (*part.Value, error) {
 		return nil, fmt.Errorf("%s row %d is the pair %s, the index wants %x…; remove the index file, it is made again", path, at.row, v.PairID, at.check)
 	}
 	return v, nil
+}
+
+// decode returns a row of a part: from its group if that is decoded, or else by decoding the group or the row.
+func (r *RowReader) decode(ctx context.Context, f *part.Reader[part.Value], at place) (*part.Value, error) {
+	g, first := f.Group(at.row)
+	key := groupKey{at.part, g}
+	if rows, ok := r.groups.get(key); ok {
+		return &rows[at.row-first], nil
+	}
+	spent, ok := r.spent.get(key)
+	if !ok {
+		spent = new(float64)
+		r.spent.put(key, spent, f.Size(g))
+	}
+	if *spent < wholeFrom {
+		v, share, err := f.Row(ctx, at.row)
+		*spent += share
+		r.single++
+		return v, err
+	}
+	rows, err := f.Read(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	r.decoded++
+	r.spent.forget(key)
+	r.groups.put(key, rows, f.Size(g))
+	return &rows[at.row-first], nil
 }
 
 // damaged marks an error of a part, unless it is that the caller gave up.
@@ -103,7 +128,7 @@ func (r *RowReader) file(ctx context.Context, n int) (*part.Reader[part.Value], 
 	if err != nil {
 		return nil, damaged(ctx, err)
 	}
-	r.files.put(n, f, 1)
+	r.files.put(n, f, int64(f.Groups()+63)/64)
 	return f, nil
 }
 
@@ -111,6 +136,7 @@ func (r *RowReader) file(ctx context.Context, n int) (*part.Reader[part.Value], 
 func (r *RowReader) Close() error {
 	r.files.clear()
 	r.groups.clear()
+	r.spent.clear()
 	return nil
 }
 
@@ -148,6 +174,13 @@ func (c *lru[K, V]) put(k K, v V, size int64) {
 	c.size += size
 	for c.size > c.limit && c.order.Len() > 1 {
 		c.remove(c.order.Back())
+	}
+}
+
+// forget removes the value of a key, if there is one.
+func (c *lru[K, V]) forget(k K) {
+	if e, ok := c.at[k]; ok {
+		c.remove(e)
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/steelyard-ml/steelyard/cache"
 	"github.com/steelyard-ml/steelyard/cache/cachetest"
-	"github.com/steelyard-ml/steelyard/cache/perm"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
@@ -240,66 +239,6 @@ func TestRowsOfPairsInTwoParts(t *testing.T) {
 		if diff := cmp.Diff(want, read(t, st)); diff != "" {
 			t.Errorf("part %d alone: want -, got +:\n%s", i, diff)
 		}
-	}
-}
-
-// In its order a view has every row group decoded once, and even in random order if it fits; memory and open files are bounded where it
-// does not.
-func TestRowsDecodeGroupsOnce(t *testing.T) {
-	o := options("r1")
-	o.RowGroupRows, o.PartRows = 4, 8
-	st := local(t, t.TempDir())
-	begin(t, st, newRun("r1"))
-	var rows []schemas.CachedPair
-	for i := range 64 {
-		rows = append(rows, pair(uint64(i), 20, schemas.Source{Pos: int64(i)}))
-	}
-	do(t, st, stage(t, st, o, rows, 64))
-	s, err := cache.Open(ctx, st)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, err := s.Index(ctx, "", filepath.Join(t.TempDir(), "x"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer x.Close()
-	shuffled := perm.New(1, x.Len())
-	for _, c := range []struct {
-		name         string
-		bytes, files int64
-		order        func(int) int
-		min, max     int
-	}{
-		{"in order, room for all", 1 << 30, 64, func(i int) int { return i }, 16, 16},
-		{"in order, room for one", 1, 1, func(i int) int { return i }, 16, 16},
-		{"random, room for all", 1 << 30, 64, shuffled.At, 16, 16},
-		{"random, room for one", 1, 1, shuffled.At, 32, 64},
-	} {
-		r := s.Rows(x)
-		r.SetLimits(c.bytes, c.files)
-		for i := range x.Len() {
-			at := c.order(i)
-			p, err := r.At(ctx, at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if p.ID != rows[at].ID || p.Source != rows[at].Source {
-				t.Errorf("%s: row %d is pair %s of %v", c.name, at, p.ID, p.Source)
-			}
-		}
-		if r.Decoded() < c.min || r.Decoded() > c.max {
-			t.Errorf("%s: %d groups decoded, want %d to %d", c.name, r.Decoded(), c.min, c.max)
-		}
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	r := s.Rows(x)
-	defer r.Close()
-	for _, i := range []int{-1, 64} {
-		_, err := r.At(ctx, i)
-		wantError(t, "At", err, nil, "of a view of 64")
 	}
 }
 

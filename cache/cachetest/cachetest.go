@@ -44,8 +44,8 @@ func ids(r *rand.Rand, n int) []int32 {
 	return out
 }
 
-// logps returns n token values, and their sum as the cache wants it.
-func logps(r *rand.Rand, n int) ([]float32, float64) {
+// Logps returns n token values, and their sum as the cache wants it.
+func Logps(r *rand.Rand, n int) ([]float32, float64) {
 	out, sum := make([]float32, n), 0.0
 	for i := range out {
 		out[i] = -float32(r.ExpFloat64())
@@ -60,8 +60,8 @@ func Pair(seed uint64, size int, src schemas.Source) schemas.CachedPair {
 	var p schemas.CachedPair
 	p.PromptIDs, p.ChosenIDs, p.RejectedIDs = ids(r, 1+r.IntN(size)), ids(r, 1+r.IntN(size)), ids(r, 1+r.IntN(size))
 	p.ID = cache.PairID(p.PromptIDs, p.ChosenIDs, p.RejectedIDs)
-	p.RefChosenTokenLogps, p.RefChosenLogps = logps(r, len(p.ChosenIDs))
-	p.RefRejectedTokenLogps, p.RefRejectedLogps = logps(r, len(p.RejectedIDs))
+	p.RefChosenTokenLogps, p.RefChosenLogps = Logps(r, len(p.ChosenIDs))
+	p.RefRejectedTokenLogps, p.RefRejectedLogps = Logps(r, len(p.RejectedIDs))
 	p.ChosenTruncated, p.Diverged = r.IntN(4) == 0, r.IntN(4) == 0
 	p.Source, p.Meta = src, fmt.Sprintf(`{"n":%d}`, src.Pos)
 	return p

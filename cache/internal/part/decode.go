@@ -9,75 +9,47 @@ import (
 	"github.com/parquet-go/parquet-go/encoding"
 )
 
-// decodeValues decodes a row group of values by columns, several times as fast as rows of structs: the lists of a column become windows
-// of one slice.
-func decodeValues(g parquet.RowGroup) ([]Value, error) {
-	rows := make([]Value, g.NumRows())
-	scalars := map[string]func(v *Value, x parquet.Value){
-		"pair_id":            func(v *Value, x parquet.Value) { v.PairID = string(x.ByteArray()) },
-		"ref_chosen_logps":   func(v *Value, x parquet.Value) { v.RefChosenLogps = x.Double() },
-		"ref_rejected_logps": func(v *Value, x parquet.Value) { v.RefRejectedLogps = x.Double() },
-		"chosen_tokens":      func(v *Value, x parquet.Value) { v.ChosenTokens = x.Int32() },
-		"rejected_tokens":    func(v *Value, x parquet.Value) { v.RejectedTokens = x.Int32() },
-		"chosen_truncated":   func(v *Value, x parquet.Value) { v.ChosenTruncated = x.Boolean() },
-		"rejected_truncated": func(v *Value, x parquet.Value) { v.RejectedTruncated = x.Boolean() },
-	}
-	ids := map[string]func(*Value) *[]int32{
-		"prompt_ids":   func(v *Value) *[]int32 { return &v.PromptIDs },
-		"chosen_ids":   func(v *Value) *[]int32 { return &v.ChosenIDs },
-		"rejected_ids": func(v *Value) *[]int32 { return &v.RejectedIDs },
-	}
-	logps := map[string]func(*Value) *[]float32{
-		"ref_chosen_token_logps":   func(v *Value) *[]float32 { return &v.RefChosenTokenLogps },
-		"ref_rejected_token_logps": func(v *Value) *[]float32 { return &v.RefRejectedTokenLogps },
-	}
-	paths := g.Schema().Columns()
-	for i, c := range g.ColumnChunks() {
-		name := paths[i][0]
-		var err error
-		if set, ok := scalars[name]; ok {
-			err = eachValue(c, len(rows), func(row int, x parquet.Value) { set(&rows[row], x) })
-		} else if list, ok := ids[name]; ok {
-			err = eachList(c, rows, list, func(d encoding.Values) []int32 { return d.Int32() })
-		} else if list, ok := logps[name]; ok {
-			err = eachList(c, rows, list, func(d encoding.Values) []float32 { return d.Float() })
-		} else {
-			err = errors.New("there is no such column")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", name, err)
-		}
-	}
-	return rows, nil
-}
+// A column decodes the rows of a chunk, as many as there are.
+type column[T any] func(c *chunk, rows []T) error
 
-// eachPage calls do for the pages of a column of a row group.
-func eachPage(c parquet.ColumnChunk, do func(parquet.Page) error) error {
-	pages := c.Pages()
-	defer pages.Close()
-	for {
-		page, err := pages.ReadPage()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = do(page)
-		parquet.Release(page)
-		if err != nil {
-			return err
-		}
+// The columns of a part by name. They are read one by one, several times as fast as rows of structs.
+var (
+	valueColumns = map[string]column[Value]{
+		"pair_id":                  scalar(func(v *Value, x parquet.Value) { v.PairID = string(x.ByteArray()) }),
+		"prompt_ids":               list(func(v *Value) *[]int32 { return &v.PromptIDs }, (*encoding.Values).Int32),
+		"chosen_ids":               list(func(v *Value) *[]int32 { return &v.ChosenIDs }, (*encoding.Values).Int32),
+		"rejected_ids":             list(func(v *Value) *[]int32 { return &v.RejectedIDs }, (*encoding.Values).Int32),
+		"ref_chosen_logps":         scalar(func(v *Value, x parquet.Value) { v.RefChosenLogps = x.Double() }),
+		"ref_rejected_logps":       scalar(func(v *Value, x parquet.Value) { v.RefRejectedLogps = x.Double() }),
+		"ref_chosen_token_logps":   list(func(v *Value) *[]float32 { return &v.RefChosenTokenLogps }, (*encoding.Values).Float),
+		"ref_rejected_token_logps": list(func(v *Value) *[]float32 { return &v.RefRejectedTokenLogps }, (*encoding.Values).Float),
+		"chosen_tokens":            scalar(func(v *Value, x parquet.Value) { v.ChosenTokens = x.Int32() }),
+		"rejected_tokens":          scalar(func(v *Value, x parquet.Value) { v.RejectedTokens = x.Int32() }),
+		"chosen_truncated":         scalar(func(v *Value, x parquet.Value) { v.ChosenTruncated = x.Boolean() }),
+		"rejected_truncated":       scalar(func(v *Value, x parquet.Value) { v.RejectedTruncated = x.Boolean() }),
+	}
+	viewColumns = map[string]column[ViewRow]{
+		"pair_id":     scalar(func(r *ViewRow, x parquet.Value) { r.PairID = string(x.ByteArray()) }),
+		"source_file": scalar(func(r *ViewRow, x parquet.Value) { r.SourceFile = x.Int32() }),
+		"source_pos":  scalar(func(r *ViewRow, x parquet.Value) { r.SourcePos = x.Int64() }),
+		"meta":        scalar(func(r *ViewRow, x parquet.Value) { r.Meta = string(x.ByteArray()) }),
+	}
+)
+
+// scalar is a column of one value a row.
+func scalar[T any](set func(row *T, x parquet.Value)) column[T] {
+	return func(c *chunk, rows []T) error {
+		return eachValue(c, len(rows), func(row int, x parquet.Value) { set(&rows[row], x) })
 	}
 }
 
 // eachValue calls set for each value of a column that has one value a row.
-func eachValue(c parquet.ColumnChunk, rows int, set func(row int, x parquet.Value)) error {
+func eachValue(c *chunk, rows int, set func(row int, x parquet.Value)) error {
 	n := 0
-	var buf [256]parquet.Value
-	err := eachPage(c, func(page parquet.Page) error {
+	buf := make([]parquet.Value, min(rows, 256))
+	err := c.eachPage(func(page parquet.Page) error {
 		for in := page.Values(); ; {
-			k, err := in.ReadValues(buf[:])
+			k, err := in.ReadValues(buf)
 			if n+k > rows {
 				return fmt.Errorf("more values than the %d rows", rows)
 			}
@@ -99,52 +71,60 @@ func eachValue(c parquet.ColumnChunk, rows int, set func(row int, x parquet.Valu
 	return err
 }
 
-// eachList gives each row its list of a column LIST<E>, as a window of one slice.
+// list is a column LIST<E>: each row gets its list as a window of one slice.
 //
 // A value's repetition level is 0 where a list begins and 1 inside of it; its definition level is 1, or 0 for the one entry that stands
 // for an empty list.
-func eachList[E int32 | float32](c parquet.ColumnChunk, rows []Value, list func(*Value) *[]E, data func(encoding.Values) []E) error {
-	flat := make([]E, 0, c.NumValues())
-	begins := make([]int, 0, len(rows)+1) // of each row's list in flat
-	err := eachPage(c, func(page parquet.Page) error {
-		values := data(page.Data())
-		if d := page.Dictionary(); d != nil {
-			index := page.Data()
-			var err error
-			if values, err = lookUp(data(d.Page().Data()), index.Int32()); err != nil {
-				return err
+func list[E int32 | float32](of func(*Value) *[]E, data func(*encoding.Values) []E) column[Value] {
+	return func(c *chunk, rows []Value) error {
+		var flat []E
+		begins := make([]int, 0, len(rows)+1) // of each row's list in flat
+		err := c.eachPage(func(page parquet.Page) error {
+			in := page.Data()
+			var values []E
+			if d := page.Dictionary(); d != nil {
+				entries := d.Page().Data()
+				var err error
+				if values, err = lookUp(data(&entries), in.Int32()); err != nil {
+					return err
+				}
+			} else {
+				values = data(&in)
+			}
+			rep, def := page.RepetitionLevels(), page.DefinitionLevels()
+			if len(rep) != len(def) || len(values) > len(rep) {
+				return fmt.Errorf("%d values with %d repetition and %d definition levels", len(values), len(rep), len(def))
+			}
+			n := 0
+			for i := range rep {
+				if rep[i] == 0 {
+					begins = append(begins, len(flat)+n)
+				}
+				n += int(def[i])
+			}
+			if n != len(values) {
+				return fmt.Errorf("%d values where the levels say %d", len(values), n)
+			}
+			if flat == nil && c.whole() {
+				flat = make([]E, 0, min(c.meta.NumValues, MaxGroupBytes/4)) // the footer is not believed beyond what a group may have
+			}
+			flat = append(flat, values...)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if len(begins) != len(rows) {
+			return fmt.Errorf("%d lists for %d rows", len(begins), len(rows))
+		}
+		begins = append(begins, len(flat))
+		for i := range rows {
+			if from, to := begins[i], begins[i+1]; from < to {
+				*of(&rows[i]) = flat[from:to:to]
 			}
 		}
-		rep, def := page.RepetitionLevels(), page.DefinitionLevels()
-		if len(rep) != len(def) || len(values) > len(rep) {
-			return fmt.Errorf("%d values with %d repetition and %d definition levels", len(values), len(rep), len(def))
-		}
-		n := 0
-		for i := range rep {
-			if rep[i] == 0 {
-				begins = append(begins, len(flat)+n)
-			}
-			n += int(def[i])
-		}
-		if n != len(values) {
-			return fmt.Errorf("%d values where the levels say %d", len(values), n)
-		}
-		flat = append(flat, values...)
 		return nil
-	})
-	if err != nil {
-		return err
 	}
-	if len(begins) != len(rows) {
-		return fmt.Errorf("%d lists for %d rows", len(begins), len(rows))
-	}
-	begins = append(begins, len(flat))
-	for i := range rows {
-		if from, to := begins[i], begins[i+1]; from < to {
-			*list(&rows[i]) = flat[from:to:to]
-		}
-	}
-	return nil
 }
 
 // lookUp returns the entries of a dictionary that a page names.
@@ -157,16 +137,4 @@ func lookUp[E any](dict []E, index []int32) ([]E, error) {
 		out[i] = dict[k]
 	}
 	return out, nil
-}
-
-// decodeStructs decodes a row group by parquet-go's own reading of structs.
-func decodeStructs[T any](g parquet.RowGroup) ([]T, error) {
-	rows := make([]T, g.NumRows())
-	in := parquet.NewGenericRowGroupReader[T](g)
-	defer in.Close()
-	n, err := in.Read(rows)
-	if n == len(rows) && (err == nil || errors.Is(err, io.EOF)) {
-		return rows, nil
-	}
-	return nil, fmt.Errorf("row %d of %d: %w", n, len(rows), errors.Join(err, io.ErrUnexpectedEOF))
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -399,41 +400,6 @@ func writeRows[T any](t *testing.T, st storage.Store, rows []T, options ...parqu
 	return schemas.Part{FileRef: schemas.FileRef{Path: name, Bytes: int64(b.Len())}, Run: "r1", Rows: int64(len(rows))}
 }
 
-// No flip of a byte is read as other values or brings the program down: it is an error somewhere, or it hit what rows do not depend on.
-func TestFlippedBytesAreSeen(t *testing.T) {
-	dir := t.TempDir()
-	st := local(t, dir)
-	var rows []Value
-	for i := range int32(20) {
-		rows = append(rows, row(10+int(i), i))
-	}
-	p := write(t, st, "x", rows, Bounds{8, 8 << 20}, WithTokenLogps)
-	whole, err := os.ReadFile(st.URL(p.Path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen, flips := 0, 0
-	for at := 0; at < len(whole); at += 61 {
-		b := bytes.Clone(whole)
-		b[at] ^= 1 << (at % 8)
-		if err := os.WriteFile(st.URL(p.Path), b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		flips++
-		got, err := readDamaged(st, p)
-		if err != nil {
-			seen++
-			continue
-		}
-		if diff := cmp.Diff(rows, got); diff != "" {
-			t.Errorf("byte %d flipped: read without an error as\n%s", at, diff)
-		}
-	}
-	if flips < 100 || seen < flips/2 {
-		t.Errorf("%d of %d flips were seen", seen, flips)
-	}
-}
-
 func readDamaged(st storage.Store, p schemas.Part) (out []Value, err error) {
 	r, err := OpenValues(ctx, st, p, fingerprint)
 	if err != nil {
@@ -522,6 +488,16 @@ func BenchmarkRead(b *testing.B) {
 			}
 		}
 	})
+	b.Run("row", func(b *testing.B) {
+		b.ReportAllocs()
+		i := int64(0)
+		for b.Loop() {
+			if _, _, err := r.Row(ctx, i); err != nil {
+				b.Fatal(err)
+			}
+			i = (i + 619) % MaxGroupRows
+		}
+	})
 	b.Run("check", func(b *testing.B) {
 		b.SetBytes(int64(rows[0].Bytes()))
 		for b.Loop() {
@@ -536,4 +512,38 @@ func BenchmarkRead(b *testing.B) {
 			write(b, local(b, b.TempDir()), "y", rows, Bounds{1024, 8 << 20}, WithTokenLogps)
 		}
 	})
+}
+
+// BenchmarkOpen opens a part of 64 row groups, as 65,536 rows fill, and says what one holds in memory while it is open.
+func BenchmarkOpen(b *testing.B) {
+	st := local(b, b.TempDir())
+	var rows []Value
+	for i := range int32(64 * MaxGroupRows) {
+		rows = append(rows, row(1, i))
+	}
+	p := write(b, st, "x", rows, Bounds{MaxGroupRows, MaxGroupBytes}, WithTokenLogps)
+	rows = nil
+	heap := func() float64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc)
+	}
+	var open []*Reader[Value]
+	before := heap()
+	for b.Loop() {
+		r, err := OpenValues(ctx, st, p, fingerprint)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(open) < 64 {
+			open = append(open, r)
+		} else {
+			r.Close()
+		}
+	}
+	b.ReportMetric((heap()-before)/float64(len(open)), "heap-B/part")
+	for _, r := range open {
+		r.Close()
+	}
 }

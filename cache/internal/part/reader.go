@@ -14,33 +14,33 @@ import (
 	"github.com/steelyard-ml/steelyard/storage"
 )
 
-// A Reader reads one file of T, a row group at a time. Use it from one goroutine.
+// A Reader reads one file of T, a row group or a row at a time. Use it from one goroutine.
 type Reader[T any] struct {
-	name   string // for messages
-	src    storage.Reader
-	file   *parquet.File
-	ends   []int64 // the number of the first row after each row group
-	decode func(parquet.RowGroup) ([]T, error)
+	name    string // for messages
+	src     storage.Reader
+	file    *parquet.File
+	ends    []int64 // the number of the first row after each row group
+	columns map[string]column[T]
 }
 
 // OpenValues opens a part of values and compares its size, schema, row count and footer with what the manifest says.
 func OpenValues(ctx context.Context, st storage.Store, p schemas.Part, fp schemas.Fingerprint) (*Reader[Value], error) {
-	return open(ctx, st, p.FileRef, p.Rows, Footer{p.Run, fp}, decodeValues, valueSchema, sumsSchema)
+	return open(ctx, st, p.FileRef, p.Rows, Footer{p.Run, fp}, valueColumns, valueSchema, sumsSchema)
 }
 
 // OpenView opens a file of the view that a run made, likewise.
 func OpenView(ctx context.Context, st storage.Store, p schemas.ViewPart, run string) (*Reader[ViewRow], error) {
-	return open(ctx, st, p.FileRef, p.Rows, Footer{Run: run}, decodeStructs[ViewRow], viewSchema)
+	return open(ctx, st, p.FileRef, p.Rows, Footer{Run: run}, viewColumns, viewSchema)
 }
 
 // open opens a file that has one of the schemas.
-func open[T any](ctx context.Context, st storage.Store, ref schemas.FileRef, rows int64, footer Footer, decode func(parquet.RowGroup) ([]T, error), allowed ...*parquet.Schema) (*Reader[T], error) {
+func open[T any](ctx context.Context, st storage.Store, ref schemas.FileRef, rows int64, footer Footer, columns map[string]column[T], allowed ...*parquet.Schema) (*Reader[T], error) {
 	src, err := st.Open(ctx, ref.Path)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader[T]{name: st.URL(ref.Path), src: src, decode: decode}
-	if err := r.check(ref.Bytes, rows, footer, allowed); err != nil {
+	r := &Reader[T]{name: st.URL(ref.Path), src: src, columns: columns}
+	if err := guard(func() error { return r.check(ref.Bytes, rows, footer, allowed) }); err != nil {
 		src.Close()
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
@@ -51,11 +51,9 @@ func (r *Reader[T]) check(size, rows int64, footer Footer, allowed []*parquet.Sc
 	if r.src.Size() != size {
 		return fmt.Errorf("it has %d bytes, the manifest says %d: it was cut or changed", r.src.Size(), size)
 	}
-	err := guard(func() (err error) {
-		// The page index is read where a row is looked for; the larger buffer spares small reads.
-		r.file, err = parquet.OpenFile(r.src, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(1<<18))
-		return err
-	})
+	var err error
+	// The page index is read where rows are.
+	r.file, err = parquet.OpenFile(r.src, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return fmt.Errorf("its Parquet footer cannot be read: %w", err)
 	}
@@ -119,19 +117,64 @@ func (r *Reader[T]) Group(row int64) (group int, first int64) {
 	return group, first
 }
 
-// Read decodes a row group. The rows share memory with each other, none with the file.
-func (r *Reader[T]) Read(ctx context.Context, group int) (rows []T, err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+// rowBytes is about what a decoded row takes besides its lists.
+const rowBytes = 200
+
+// Size returns about how many bytes of memory a decoded row group takes, by what the footer says of it.
+func (r *Reader[T]) Size(group int) int64 {
+	g := &r.file.Metadata().RowGroups[group]
+	size := g.NumRows * rowBytes
+	for _, c := range g.Columns {
+		if len(c.MetaData.PathInSchema) > 1 { // a list
+			size += 4 * c.MetaData.NumValues
+		}
 	}
-	err = guard(func() (err error) {
-		rows, err = r.decode(r.file.RowGroups()[group])
-		return err
+	return size
+}
+
+// Read decodes a row group. The rows share memory with each other, none with the file.
+func (r *Reader[T]) Read(ctx context.Context, group int) ([]T, error) {
+	rows, _, err := r.read(ctx, group, 0, r.file.RowGroups()[group].NumRows())
+	return rows, err
+}
+
+// Row decodes one row: of each column the page that holds it, and the dictionary if there is one. It says which share of the row group's
+// bytes, more than 0 and at most 1, it read and decoded for that.
+func (r *Reader[T]) Row(ctx context.Context, row int64) (v *T, share float64, err error) {
+	group, first := r.Group(row)
+	rows, share, err := r.read(ctx, group, row-first, row-first+1)
+	if err != nil {
+		return nil, 0, err
+	}
+	return &rows[0], share, nil
+}
+
+// read decodes the rows from..to of a row group.
+func (r *Reader[T]) read(ctx context.Context, group int, from, to int64) (rows []T, share float64, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	rows = make([]T, to-from)
+	err = guard(func() error {
+		chunks, err := r.chunks(group, from, to)
+		if err != nil {
+			return err
+		}
+		read, all := int64(0), int64(0)
+		for i := range chunks {
+			c := &chunks[i]
+			if err := r.columns[c.name](c, rows); err != nil {
+				return fmt.Errorf("column %s: %w", c.name, err)
+			}
+			read, all = read+c.size(), all+c.meta.TotalCompressedSize
+		}
+		share = float64(read) / float64(all)
+		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: row group %d: %w", r.name, group, err)
+		return nil, 0, fmt.Errorf("%s: row group %d: %w", r.name, group, err)
 	}
-	return rows, nil
+	return rows, share, nil
 }
 
 // IDs calls each for the pair id of every row, in the file's order. No other column is read.
@@ -142,9 +185,13 @@ func (r *Reader[T]) IDs(ctx context.Context, each func(row int64, k Key) error) 
 			return err
 		}
 		keys := make([]Key, g.NumRows())
-		err := guard(func() (err error) {
+		err := guard(func() error {
+			chunks, err := r.chunks(i, 0, g.NumRows())
+			if err != nil {
+				return err
+			}
 			var bad error
-			err = eachValue(g.ColumnChunks()[0], len(keys), func(row int, x parquet.Value) {
+			err = eachValue(&chunks[0], len(keys), func(row int, x parquet.Value) {
 				if k, err := ParseKey(string(x.ByteArray())); err != nil && bad == nil {
 					bad = err
 				} else {

@@ -22,9 +22,9 @@ func CreateValues(ctx context.Context, st storage.Store, name, keysName string, 
 	v := &Values{st: st, keysName: keysName, keys: map[Key]struct{}{}}
 	var err error
 	if columns == WithTokenLogps {
-		v.full, err = create[Value](ctx, st, name, f, valueSchema, b)
+		v.full, err = create[Value](ctx, st, name, f, valueSchema, b, pageBytes)
 	} else {
-		v.sums, err = create[sums](ctx, st, name, f, sumsSchema, b)
+		v.sums, err = create[sums](ctx, st, name, f, sumsSchema, b, pageBytes)
 	}
 	if err != nil {
 		return nil, err

@@ -20,6 +20,11 @@ const (
 	MaxGroupBytes = 8 << 20 // of values, before encoding; see Value.Bytes
 )
 
+// pageBytes is about how many bytes a page of values has before it is compressed. A row that is read alone costs a page of each column. With
+// rows of 1,400 values, pages of 64, 32, 16 and 8 KiB cost 246, 189, 165 and 174 µs for that, 6.6, 7.3, 8.8 and 11.1 µs a row where groups
+// are read whole, and make the file 4, 5, 7 and 10 % longer than pages of 256 KiB.
+const pageBytes = 32 << 10
+
 // maxGroups bounds the row groups of a file, far below Parquet's 32,767; a writer is full before.
 const maxGroups = 8192
 
@@ -41,10 +46,10 @@ type Writer[T any] struct {
 
 // CreateView begins a file of a view.
 func CreateView(ctx context.Context, st storage.Store, name string, f Footer, b Bounds) (*Writer[ViewRow], error) {
-	return create[ViewRow](ctx, st, name, f, viewSchema, b)
+	return create[ViewRow](ctx, st, name, f, viewSchema, b, parquet.DefaultPageBufferSize) // rows of a view are never read alone
 }
 
-func create[T any](ctx context.Context, st storage.Store, name string, f Footer, schema *parquet.Schema, b Bounds) (*Writer[T], error) {
+func create[T any](ctx context.Context, st storage.Store, name string, f Footer, schema *parquet.Schema, b Bounds, page int) (*Writer[T], error) {
 	b.Rows, b.Bytes = min(b.Rows, MaxGroupRows), min(b.Bytes, MaxGroupBytes)
 	options, err := f.metadata(schema.Name())
 	if err != nil {
@@ -55,7 +60,7 @@ func create[T any](ctx context.Context, st storage.Store, name string, f Footer,
 		return nil, err
 	}
 	digest := &digester{dst: dst, sum: sha256.New()}
-	options = append(options, schema, parquet.CreatedBy("steelyard", fmt.Sprint(schemas.FormatVersion), ""), parquet.Compression(&zstd.Codec{}))
+	options = append(options, schema, parquet.CreatedBy("steelyard", fmt.Sprint(schemas.FormatVersion), ""), parquet.Compression(&zstd.Codec{}), parquet.PageBufferSize(page))
 	return &Writer[T]{dst: dst, digest: digest, rows: parquet.NewGenericWriter[T](digest, options...), bounds: b}, nil
 }
 
