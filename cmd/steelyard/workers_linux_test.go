@@ -155,13 +155,22 @@ func TestKilledInTheMiddle(t *testing.T) {
 		}
 	}
 	t.Run("worker", func(t *testing.T) {
-		l := start("worker")
+		few := []string{"--limit=200", "--roll-every=50ms", "--batch-tokens=1000"}
+		l := start("worker", few...)
+		p.eventually(t, "no finished part", func() bool {
+			receipts, _ := filepath.Glob(filepath.Join(dir, "worker", "tmp", "*", "receipt-*.json"))
+			return len(receipts) >= 2
+		})
 		gone(t, soon(t, l, kill(t, p.atWork(t).pid, syscall.SIGKILL)))
-		// What is left is no cache, and another run makes one.
+		// What is left is no cache, and the same command makes one of it.
 		invoke(t, exitFailed, "verify", "--cache", filepath.Join(dir, "worker"))
-		start("again", "--limit=30").ends(t, exitDone)
-		if n := len(rows(t, filepath.Join(dir, "again"))); n < 25 {
-			t.Errorf("%d rows, want most of 30", n)
+		if said := start("worker", few...).ends(t, exitDone); !strings.Contains(said, "took over") {
+			t.Errorf("the next run took nothing over:\n%s", said)
+		}
+		invoke(t, exitDone, "verify", "--cache", filepath.Join(dir, "worker"))
+		launch(t, dir, "precompute", "--model", "model", "--pairs", "rows", "--cache", "unharmed", "--limit=200").ends(t, exitDone)
+		if diff := cmp.Diff(rows(t, filepath.Join(dir, "unharmed")), rows(t, filepath.Join(dir, "worker"))); diff != "" {
+			t.Errorf("rows of a run never killed -, got +:\n%s", diff)
 		}
 	})
 	t.Run("worker that has only begun", func(t *testing.T) {
