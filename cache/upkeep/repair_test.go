@@ -292,25 +292,7 @@ func TestRepairTellsWhatIsLost(t *testing.T) {
 				t.Errorf("again: %+v, %v: %s", again, err, diff)
 			}
 
-			claim := cachetest.Begin(t, st, runAt("r3", present))
-			have, err := open(t, st).Known(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer have.Close()
-			sink := cache.NewSink(st, cachetest.Options("r3"))
-			for _, p := range rows[:12] {
-				if have.Has(p.ID) {
-					err = sink.Reuse(ctx, p.TokenPair)
-				} else {
-					err = sink.Write(ctx, p)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			commit := cachetest.Commit("r3", claim.Base, []cache.Done{cachetest.Write(t, sink, nil)})
-			now := cachetest.Do(t, st, commit)
+			now := appendRun(t, st, "r3", rows[:12])
 			if last := now.Parts[len(now.Parts)-1]; int(last.Rows) != c.lost || last.Run != "r3" {
 				t.Errorf("precompute scored %d rows in %s, want %d", last.Rows, last.Path, c.lost)
 			}
