@@ -97,6 +97,49 @@ func (a *adoption) receipts(ctx context.Context) ([]receipt, error) {
 	return out, nil
 }
 
+// checkLost refuses a directory that was a cache and has lost its manifest.json: what no manifest names is removed when a run begins, and
+// that would be all. A first run that died before it wrote manifest.json left receipts of every part that its snapshot names.
+func checkLost(ctx context.Context, st storage.Store) error {
+	snapshots, err := st.List(ctx, "manifests/")
+	if err != nil || len(snapshots) == 0 {
+		return err
+	}
+	staged, err := st.List(ctx, "tmp/")
+	if err != nil {
+		return err
+	}
+	received := map[string]bool{}
+	for _, o := range staged {
+		if run, name, ok := layout.ParseReceipt(o.Name); ok {
+			received[layout.Values(run, name)] = true
+		}
+	}
+	for _, o := range snapshots {
+		b, err := layout.Get(ctx, st, o.Name)
+		if err != nil {
+			return err
+		}
+		m, err := manifest.Decode(st.URL(o.Name), b)
+		if errors.Is(err, ErrDamaged) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, p := range m.Parts {
+			if received[p.Path] {
+				continue
+			}
+			if _, err := st.Stat(ctx, p.Path); err == nil {
+				return fmt.Errorf("%w: %s is gone, and %s names parts that are there; steelyard verify --repair puts it back", ErrDamaged, st.URL(layout.Newest), st.URL(o.Name))
+			} else if !errors.Is(err, storage.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // take adopts the part of a receipt if it is whole and has a pair that the cache lacks.
 func (c *Claim) take(ctx context.Context, a *adoption, r receipt) error {
 	p := schemas.Part{

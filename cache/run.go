@@ -82,6 +82,9 @@ func (c *Claim) begin(ctx context.Context, st storage.Store, run schemas.Run) er
 			return err
 		}
 	case errors.Is(err, ErrNoCache):
+		if err := checkLost(ctx, st); err != nil {
+			return err
+		}
 		base = nil
 	default:
 		return err

@@ -53,6 +53,15 @@ func TestBegin(t *testing.T) {
 			}
 			os.Remove(st.URL(m.Parts[0].Path))
 		}, is: cache.ErrDamaged, says: "is missing; steelyard verify"},
+		{name: "a cache without manifest.json", setup: func(t *testing.T, st storage.Store) {
+			begin(t, st, newRun("r0"))
+			c := commit(stage(t, st, options("r0"), pairs(3), 3))
+			c.Run.ID = "r0"
+			if _, _, err := c.Do(ctx, st); err != nil {
+				t.Fatal(err)
+			}
+			os.Remove(st.URL("manifest.json"))
+		}, is: cache.ErrDamaged, says: "steelyard verify --repair puts it back"},
 		{name: "held by a process", setup: func(t *testing.T, st storage.Store) {
 			c, err := cache.Begin(ctx, st, newRun("r0"))
 			if err != nil {

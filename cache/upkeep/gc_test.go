@@ -336,6 +336,11 @@ func TestCollectSurvivesAKillAnywhere(t *testing.T) {
 		wantSound(t, at)
 		readable(t, at, digests[3], rows[8:20])
 		readable(t, at, digests[2], rows[4:14])
+		for _, d := range digests {
+			if _, err := cache.OpenDigest(ctx, at, d); err != nil && !errors.Is(err, cache.ErrNoCache) {
+				t.Errorf("a manifest that names what is gone: %v", err)
+			}
+		}
 		if t.Failed() {
 			t.Fatalf("killed before write %d", kill)
 		}
@@ -438,7 +443,7 @@ func TestCollectKeepsWhatCanBeAdopted(t *testing.T) {
 		if _, err := upkeep.Collect(ctx, st, upkeep.CollectOptions{Keep: upkeep.DefaultKeep, Now: present}); err != nil {
 			t.Fatal(err)
 		}
-		claim = cachetest.Begin(t, st, runAt("r3", present))
+		cachetest.Begin(t, st, runAt("r3", present))
 		known, oerr := open(t, st).Known(ctx)
 		if oerr != nil {
 			t.Fatal(oerr)

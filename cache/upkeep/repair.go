@@ -64,7 +64,7 @@ type repairer struct {
 	digest  string           // of m
 	version string           // of manifest.json
 	known   []*part.KeySet   // of the parts of m that are sound, and of those in add
-	dropped map[string]bool  // paths of parts, and of descriptions of views, that the next manifest does without
+	dropped map[string]bool  // paths of parts, and of views, that the next manifest does without
 	add     []schemas.Part   // what it has besides
 	began   bool             // whether the run is recorded
 	counts  schemas.Counts
@@ -142,7 +142,7 @@ func (r *repairer) mend(ctx context.Context, v *verifier) error {
 	}
 	for i, view := range r.m.Views {
 		if what := v.wrong[view.Info.Path]; what != "" && i < len(r.m.Views)-1 {
-			r.dropped[view.Info.Path] = true
+			r.dropped["views/"+view.Name] = true
 			r.did("views/"+view.Name, what, "dropped; precompute over the same data makes it again")
 		}
 	}
@@ -230,7 +230,7 @@ func (r *repairer) commit(ctx context.Context) error {
 	m.Program, m.Created, m.Previous = r.o.Run.Program, r.now(), r.digest
 	m.Parts = slices.DeleteFunc(slices.Clone(m.Parts), func(p schemas.Part) bool { return r.dropped[p.Path] })
 	m.Parts = append(m.Parts, r.add...)
-	m.Views = slices.DeleteFunc(slices.Clone(m.Views), func(v schemas.ViewRef) bool { return r.dropped[v.Info.Path] })
+	m.Views = slices.DeleteFunc(slices.Clone(m.Views), func(v schemas.ViewRef) bool { return r.dropped["views/"+v.Name] })
 	if err := manifest.Replace(ctx, r.st, m, r.version); err != nil {
 		return err
 	}

@@ -2,8 +2,10 @@ package upkeep_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -194,6 +196,14 @@ func TestRepair(t *testing.T) {
 				t.Errorf("done: %q, want %q", done, c.says)
 			}
 			readable(t, st, newest(t, st), rows[6:])
+			if now := manifestOf(t, st); now.Program == "steelyard test" && now.Created.Equal(present) {
+				was := now.Previous // a repair is a snapshot that grew from the one it found
+				if _, err := os.Stat(st.URL("manifests/" + was + ".json")); err != nil {
+					t.Errorf("the snapshot grew from none: %v", err)
+				}
+			} else if with.Scored > 0 {
+				t.Errorf("manifest %+v", now)
+			}
 			if with.Scored > 0 {
 				run, err := cache.Record(ctx, st, "x2")
 				if err != nil || run.State != schemas.RunDone || run.Counts.Scored != c.scored || run.Counts.Tokens == 0 || len(run.Options) != 1 {
@@ -282,25 +292,7 @@ func TestRepairTellsWhatIsLost(t *testing.T) {
 				t.Errorf("again: %+v, %v: %s", again, err, diff)
 			}
 
-			claim := cachetest.Begin(t, st, runAt("r3", present))
-			have, err := open(t, st).Known(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer have.Close()
-			sink := cache.NewSink(st, cachetest.Options("r3"))
-			for _, p := range rows[:12] {
-				if have.Has(p.ID) {
-					err = sink.Reuse(ctx, p.TokenPair)
-				} else {
-					err = sink.Write(ctx, p)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			commit := cachetest.Commit("r3", claim.Base, []cache.Done{cachetest.Write(t, sink, nil)})
-			now := cachetest.Do(t, st, commit)
+			now := appendRun(t, st, "r3", rows[:12])
 			if last := now.Parts[len(now.Parts)-1]; int(last.Rows) != c.lost || last.Run != "r3" {
 				t.Errorf("precompute scored %d rows in %s, want %d", last.Rows, last.Path, c.lost)
 			}
@@ -469,5 +461,92 @@ func TestRepairIsRefused(t *testing.T) {
 	}
 	if got, err := repair(t, st, "x3", rows); err != nil || !got.Report.OK() {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// Rows of one pair in three parts, of which two agree: the two may be the wrong ones.
+func TestRepairOfThreeTwins(t *testing.T) {
+	st, rows := twoViews(t, t.TempDir())
+	grow(t, st, runAt("r3", present), rows[6:12])
+	m := manifestOf(t, st)
+	change := func(v *part.Value) {
+		v.RefRejectedLogps = 0
+		for i := range v.RefRejectedTokenLogps {
+			v.RefRejectedTokenLogps[i] = -1
+			v.RefRejectedLogps--
+		}
+	}
+	for _, p := range []schemas.Part{m.Parts[1], m.Parts[2]} {
+		rewriteValues(t, st, p.Path, change)
+	}
+	o := upkeep.RepairOptions{Run: runAt("x1", present)}
+	o.Score, o.Sample = fakeModel(rows).score, 1 // too few to find anything by the model
+	got, err := upkeep.Repair(ctx, st, o)
+	if err != nil || !got.Report.OK() || got.Scored != 6 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	readable(t, st, newest(t, st), rows[6:12])
+}
+
+// Of several snapshots that no other grew from, the one is put back whose files are there, that is not of a run that failed, and that is the
+// latest.
+func TestPutBack(t *testing.T) {
+	type leaf struct {
+		view    string
+		days    float64
+		state   schemas.RunState
+		lacking bool
+	}
+	for _, c := range []struct {
+		name   string
+		leaves []leaf
+		want   string
+	}{
+		{"the latest", []leaf{{"a", 3, schemas.RunDone, false}, {"b", 2, schemas.RunDone, false}, {"c", 4, schemas.RunDone, false}}, "b"},
+		{"one that did not fail", []leaf{{"a", 3, schemas.RunFailed, false}, {"b", 9, schemas.RunDone, false}, {"c", 2, schemas.RunFailed, false}}, "b"},
+		{"one that is whole", []leaf{{"a", 3, schemas.RunDone, true}, {"b", 9, schemas.RunFailed, false}, {"c", 2, schemas.RunDone, true}}, "b"},
+		{"none that is whole", []leaf{{"a", 3, schemas.RunDone, true}, {"b", 2, schemas.RunDone, true}}, "b"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			st := build(t, t.TempDir(), cachetest.Pairs(12), 6)
+			base, was := read(t, st, "manifest.json"), newest(t, st)
+			for _, l := range c.leaves {
+				if err := os.WriteFile(st.URL("manifest.json"), base, 0o666); err != nil {
+					t.Fatal(err)
+				}
+				cachetest.Edit(t, st, func(m map[string]any) {
+					m["previous"], m["created"] = was, daysAgo(l.days)
+					view := maps.Clone(m["views"].([]any)[0].(map[string]any))
+					view["name"] = l.view
+					m["views"] = append(m["views"].([]any), view)
+					if l.lacking {
+						m["parts"].([]any)[0].(map[string]any)["path"] = "values/part-gone-1.parquet"
+					}
+				})
+				run := runAt(l.view, daysAgo(l.days))
+				run.State = l.state
+				b, err := json.Marshal(run)
+				if err == nil {
+					err = os.WriteFile(st.URL("runs/"+l.view+".json"), b, 0o666)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(st.URL("manifest.json"), []byte("{"), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			got, err := repair(t, st, "x1", nil)
+			if err != nil || len(got.Done) == 0 || !strings.Contains(got.Done[0], "put in its place") {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			var m schemas.Manifest
+			if err := json.Unmarshal(read(t, st, "manifest.json"), &m); err != nil {
+				t.Fatal(err)
+			}
+			if got := m.Views[len(m.Views)-1].Name; got != c.want {
+				t.Errorf("that of run %s is put back, want %s", got, c.want)
+			}
+		})
 	}
 }

@@ -161,8 +161,9 @@ func (r *repairer) putBack(ctx context.Context, b []byte, version string, all ma
 // records writes what is known of a run in the place of a record that cannot be read.
 func (r *repairer) records(ctx context.Context, v *verifier) error {
 	for path, what := range sorted(v.wrong) {
-		id, ok := strings.CutPrefix(path, "runs/")
-		if id, ok = strings.CutSuffix(id, ".json"); !ok || !strings.HasPrefix(path, "runs/") || layout.CheckRun(id) != nil {
+		file, inside := strings.CutPrefix(path, "runs/")
+		id, ok := strings.CutSuffix(file, ".json")
+		if !inside || !ok || layout.CheckRun(id) != nil {
 			continue
 		}
 		run := schemas.Run{ID: id, State: schemas.RunFailed, Why: "not known: its record was damaged", Finished: r.now(), Fingerprint: v.m.Fingerprint}

@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/steelyard-ml/steelyard/cache"
@@ -150,6 +152,11 @@ func TestVerifyNamesFaults(t *testing.T) {
 		{"an edited snapshot", func(t *testing.T, st storage.Store) {
 			os.WriteFile(st.URL("manifests/"+strings.Repeat("0", 64)+".json"), []byte("{}"), 0o644)
 		}, "manifests/" + strings.Repeat("0", 64) + ".json", -1, "which is not its name"},
+		{"a record that is torn", func(t *testing.T, st storage.Store) { os.Truncate(st.URL("runs/r1.json"), 20) }, "runs/r1.json", -1, "is not the JSON it should be"},
+		{"a record of another run", func(t *testing.T, st storage.Store) {
+			os.WriteFile(st.URL("runs/r1.json"), []byte(`{"id": "r2"}`), 0o644)
+		}, "runs/r1.json", -1, `record of "r2"`},
+		{"no manifest.json", func(t *testing.T, st storage.Store) { os.Remove(st.URL("manifest.json")) }, "manifest.json", -1, "it is missing, and manifests/ has 1"},
 		{"another token", values(func(v []part.Value) { v[2].ChosenIDs[0]++ }), part0, 2, "its tokens have the id"},
 		{"a sum", values(func(v []part.Value) { v[1].RefRejectedLogps -= 1e-9 }), part0, 1, "its token values sum to"},
 		{"a token value", values(func(v []part.Value) { v[3].RefChosenTokenLogps[0] -= 1 }), part0, 3, "its token values sum to"},
@@ -252,6 +259,59 @@ func TestVerifySoundCache(t *testing.T) {
 	if _, err = upkeep.Verify(cancelled, st, upkeep.VerifyOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
+}
+
+// Every row of every part is scored again where all are asked for, in windows that do not grow with the parts; of a sample each once, and
+// other rows under another seed.
+func TestVerifyScoresInWindows(t *testing.T) {
+	st := cachetest.Local(t, t.TempDir())
+	rows := distinct(2600)
+	o := cachetest.Options("r1")
+	o.RowGroupRows = 300
+	claim := cachetest.Begin(t, st, cachetest.Run("r1"))
+	cachetest.Do(t, st, cachetest.Commit("r1", claim.Base, cachetest.Stage(t, st, o, rows, 2000)))
+	samples := map[uint64]map[schemas.PairID]int{}
+	for _, c := range []struct {
+		sample, want int
+		seed         uint64
+	}{{math.MaxInt, 2600, 0}, {2600, 2600, 0}, {2599, 2599, 0}, {0, 16, 0}, {1100, 1100, 3}, {1100, 1100, 4}} {
+		seen := map[schemas.PairID]int{}
+		score := fakeModel(rows).then(func(window []schemas.TokenPair) {
+			if len(window) > 1024 {
+				t.Errorf("a window of %d rows", len(window))
+			}
+			for _, p := range window {
+				if seen[p.ID]++; seen[p.ID] > 1 {
+					t.Errorf("sample %d: pair %s comes twice", c.sample, p.ID)
+				}
+			}
+		})
+		report, err := upkeep.Verify(ctx, st, upkeep.VerifyOptions{Score: score, Sample: c.sample, Seed: c.seed})
+		if err != nil || !report.OK() || report.Rescored != int64(c.want) || len(seen) != c.want {
+			t.Errorf("sample %d: %d rows, report %+v, %v", c.sample, len(seen), report, err)
+		}
+		samples[c.seed] = seen
+	}
+	if cmp.Equal(samples[3], samples[4]) {
+		t.Error("two seeds give one sample")
+	}
+
+	// A row that the model refuses, one that it gives another value, and rows that it forgets.
+	knows := fakeModel(rows)
+	delete(knows, rows[2100].ID)
+	other := rows[7]
+	other.RefChosenLogps = math.Nextafter(other.RefChosenLogps, 0)
+	knows[other.ID] = other
+	report, err := upkeep.Verify(ctx, st, upkeep.VerifyOptions{Score: knows.score, Sample: math.MaxInt})
+	parts := manifestOf(t, st).Parts
+	if err != nil || len(report.Faults) != 2 || report.Faults[0].File != st.URL(parts[0].Path) || report.Faults[0].Row != 7 || !strings.Contains(report.Faults[0].What, other.ID) ||
+		report.Faults[1].File != st.URL(parts[1].Path) || report.Faults[1].Row != 100 || !strings.Contains(report.Faults[1].What, "bad_token: not of this model") {
+		t.Errorf("%+v, %v", report.Faults, err)
+	}
+	_, err = upkeep.Verify(ctx, st, upkeep.VerifyOptions{Score: func(ctx context.Context, made schemas.Fingerprint, in []schemas.TokenPair, scored func(schemas.CachedPair), refused func(schemas.Quarantined)) error {
+		return knows.score(ctx, made, in[1:], scored, refused)
+	}})
+	wantError(t, "a model that forgets rows", err, nil, "of 16 rows that were to be scored again 15 were")
 }
 
 func ExampleVerify() {
