@@ -51,11 +51,12 @@ func sameRows(want, got []schemas.CachedPair) string {
 }
 
 // offsets is in how many places of a file a bit is flipped. Raised beyond the size of the files it takes minutes, and finds as little.
-const offsets = 50
+const offsets = 30
 
 // A bit that is flipped anywhere in any file of a snapshot, and a file that is cut anywhere, is found, by the file's name. Whoever reads such
 // a cache gets an error or the right rows, never others.
 func TestDamageAnywhere(t *testing.T) {
+	t.Parallel()
 	for _, tokens := range []bool{true, false} {
 		rows := cachetest.Pairs(9)
 		if !tokens {

@@ -166,6 +166,7 @@ func hasAny(path string, parts ...string) bool {
 }
 
 func TestCollect(t *testing.T) {
+	t.Parallel()
 	rows := cachetest.Pairs(24)
 	for _, c := range []struct {
 		name string
@@ -320,6 +321,7 @@ func copyTree(t testing.TB, from, to string) storage.Store {
 // Killed before any of its writes, Collect leaves a sound cache whose recent snapshots can be read, and done again it ends as one that was
 // never killed.
 func TestCollectSurvivesAKillAnywhere(t *testing.T) {
+	t.Parallel()
 	rows := cachetest.Pairs(24)
 	dir := t.TempDir()
 	st, digests := old(t, filepath.Join(dir, "old"))
@@ -364,6 +366,7 @@ func TestCollectSurvivesAKillAnywhere(t *testing.T) {
 
 // A cache that a process holds is left alone; what that process staged is no garbage.
 func TestCollectIsRefused(t *testing.T) {
+	t.Parallel()
 	st, _ := old(t, t.TempDir())
 	run := cachetest.Run("r4")
 	run.Started, run.Finished = daysAgo(60), time.Time{} // it takes long
@@ -430,6 +433,7 @@ func TestCollectIsRefused(t *testing.T) {
 
 // What a commit that died had published is adopted by the next run, however far it came, though Collect came between.
 func TestCollectKeepsWhatCanBeAdopted(t *testing.T) {
+	t.Parallel()
 	rows := cachetest.Pairs(14)
 	for kill := 0; ; kill++ {
 		st := cachetest.Local(t, filepath.Join(t.TempDir(), fmt.Sprint(kill)))
@@ -463,6 +467,7 @@ func TestCollectKeepsWhatCanBeAdopted(t *testing.T) {
 
 // Whatever came before, after Collect a cache is sound, its newest view has the rows that it had, and a snapshot within Keep opens.
 func TestCollectProperty(t *testing.T) {
+	t.Parallel()
 	dir, n := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++

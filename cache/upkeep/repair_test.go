@@ -86,6 +86,7 @@ func column(t testing.TB, st storage.Store, path, name string) int {
 
 // What can be mended is, and nothing more is scored than the rows of parts that failed and that no other part has.
 func TestRepair(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		do     func(t *testing.T, st storage.Store, m schemas.Manifest)
@@ -234,6 +235,7 @@ func TestRepair(t *testing.T) {
 // Rows whose tokens are lost are not made up: they are counted, with their view and where they came from, and precompute over the same data
 // scores them and no others.
 func TestRepairTellsWhatIsLost(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		do   func(t *testing.T, st storage.Store, path string)
@@ -304,6 +306,7 @@ func TestRepairTellsWhatIsLost(t *testing.T) {
 
 // The newest view is what training reads, so that it is not dropped. Made anew by precompute it is an older one, which is.
 func TestRepairKeepsTheNewestView(t *testing.T) {
+	t.Parallel()
 	for name, do := range map[string]func(t *testing.T, st storage.Store, v schemas.ViewRef){
 		"a cut part":           func(t *testing.T, st storage.Store, v schemas.ViewRef) { os.Truncate(st.URL(v.Parts[0].Path), 9) },
 		"a flipped part":       func(t *testing.T, st storage.Store, v schemas.ViewRef) { flip(t, st, v.Parts[0].Path, 200) },
@@ -350,6 +353,7 @@ func TestRepairKeepsTheNewestView(t *testing.T) {
 // Killed before any of its writes, a repair leaves the cache as it was or mended, in whole steps: what could be read can be read, to the same
 // values; done again it ends well.
 func TestRepairSurvivesAKillAnywhere(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	st, rows := twoViews(t, filepath.Join(dir, "broken"))
 	m := manifestOf(t, st)
@@ -417,6 +421,7 @@ func TestRepairSurvivesAKillAnywhere(t *testing.T) {
 }
 
 func TestRepairIsRefused(t *testing.T) {
+	t.Parallel()
 	st, rows := twoViews(t, t.TempDir())
 	unlock, err := cache.Hold(ctx, st)
 	if err != nil {
@@ -466,6 +471,7 @@ func TestRepairIsRefused(t *testing.T) {
 
 // Rows of one pair in three parts, of which two agree: the two may be the wrong ones.
 func TestRepairOfThreeTwins(t *testing.T) {
+	t.Parallel()
 	st, rows := twoViews(t, t.TempDir())
 	grow(t, st, runAt("r3", present), rows[6:12])
 	m := manifestOf(t, st)
@@ -491,6 +497,7 @@ func TestRepairOfThreeTwins(t *testing.T) {
 // Of several snapshots that no other grew from, the one is put back whose files are there, that is not of a run that failed, and that is the
 // latest.
 func TestPutBack(t *testing.T) {
+	t.Parallel()
 	type leaf struct {
 		view    string
 		days    float64

@@ -60,6 +60,7 @@ func distinct(n int) []schemas.CachedPair {
 
 // What views share is what counting by hand finds, however many there are and however often parts and views repeat a pair.
 func TestShare(t *testing.T) {
+	t.Parallel()
 	all := distinct(30)
 	for seed := range uint64(25) {
 		random := rand.New(rand.NewPCG(seed, 7))
@@ -157,6 +158,7 @@ func TestShare(t *testing.T) {
 }
 
 func TestShareRefuses(t *testing.T) {
+	t.Parallel()
 	_, err := upkeep.Share(ctx, cachetest.Local(t, t.TempDir()), "")
 	wantError(t, "no cache", err, cache.ErrNoCache, "share")
 	st, _ := twoViews(t, t.TempDir())
@@ -173,6 +175,7 @@ func TestShareRefuses(t *testing.T) {
 
 // Status tells of a directory from before its first run is done until it is a cache with a history.
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	st := cachetest.Local(t, filepath.Join(dir, "new"))
 	o, err := upkeep.Status(ctx, st)

@@ -113,6 +113,7 @@ const (
 
 // Each fault is named with its file, its row where it has one, and a cure; and nothing else is.
 func TestVerifyNamesFaults(t *testing.T) {
+	t.Parallel()
 	values := func(change func([]part.Value)) func(*testing.T, storage.Store) {
 		return func(t *testing.T, st storage.Store) {
 			rewrite(t, st, part0, func(rows []part.Value) []part.Value { change(rows); return rows })
@@ -227,6 +228,7 @@ func TestVerifyNamesFaults(t *testing.T) {
 }
 
 func TestVerifySoundCache(t *testing.T) {
+	t.Parallel()
 	rows := cachetest.Pairs(12)
 	st := build(t, t.TempDir(), rows, 6)
 	scratch := t.TempDir()
@@ -264,6 +266,7 @@ func TestVerifySoundCache(t *testing.T) {
 // Every row of every part is scored again where all are asked for, in windows that do not grow with the parts; of a sample each once, and
 // other rows under another seed.
 func TestVerifyScoresInWindows(t *testing.T) {
+	t.Parallel()
 	st := cachetest.Local(t, t.TempDir())
 	rows := distinct(2600)
 	o := cachetest.Options("r1")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +54,36 @@ func TestRepairGivesTheSameBits(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, rows(t, wrong)); diff != "" {
 		t.Errorf("wrong values: want -, got +:\n%s", diff)
+	}
+}
+
+// While a process holds a cache, status says who, and what would change it waits; a dry run does not.
+func TestHeldCache(t *testing.T) {
+	model, pairs := demoFiles(t)
+	dir := filepath.Join(t.TempDir(), "cache")
+	invoke(t, exitDone, "precompute", "--model", model, "--pairs", pairs, "--cache", dir, "--limit", "2")
+	st, err := storage.Local(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := cache.Hold(t.Context(), st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder := fmt.Sprintf("is held by process %d on ", os.Getpid())
+	if out, _ := invoke(t, exitDone, "cache", "status", dir); !strings.Contains(out, holder) {
+		t.Errorf("status does not say %q:\n%s", holder, out)
+	}
+	invoke(t, exitDone, "cache", "gc", "--cache", dir, "--dry-run")
+	for _, args := range [][]string{{"cache", "gc", "--cache", dir}, {"verify", "--cache", dir, "--repair"}} {
+		if _, errs := invoke(t, exitFailed, args...); !strings.Contains(errs, holder) || !strings.Contains(errs, "Wait until it is done") {
+			t.Errorf("%v: %s", args, errs)
+		}
+	}
+	unlock()
+	invoke(t, exitDone, "cache", "gc", "--cache", dir)
+	if out, _ := invoke(t, exitDone, "cache", "status", dir); strings.Contains(out, "held") {
+		t.Errorf("status after it was let go:\n%s", out)
 	}
 }
 
