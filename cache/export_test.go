@@ -12,5 +12,6 @@ func (r *RowReader) Decoded() (groups, rows int) { return r.decoded, r.single }
 
 // SetLimits sets the bytes of row groups and the number of files that the reader keeps.
 func (r *RowReader) SetLimits(bytes, files int64) {
-	r.groups.limit, r.spent.limit, r.files.limit = bytes, bytes, files
+	r.Keep(bytes)
+	r.files.limit = files
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ func init() {
 	register.DoFn3x1[context.Context, int, func(int), error](&failFn{})
 	register.DoFn2x0[[]byte, func(int)](&threeFn{})
 	register.DoFn2x0[int, func(int)](&countFn{})
+	register.DoFn2x0[int, func(int)](&slowFn{})
 	register.Emitter1[int]()
 }
 
@@ -66,6 +68,32 @@ type countFn struct{}
 
 func (countFn) ProcessElement(i int, emit func(int)) {
 	emit(i)
+}
+
+// slowFn takes longer for an element than prism's patience, and counts bundles.
+type slowFn struct{}
+
+var slowBundles atomic.Int32
+
+func (slowFn) StartBundle(func(int)) { slowBundles.Add(1) }
+
+func (slowFn) ProcessElement(i int, emit func(int)) {
+	time.Sleep(400 * time.Millisecond)
+	emit(i)
+}
+
+// Slow work stays one bundle: more at a time would take memory and give nothing.
+func TestPrismSplitsNothing(t *testing.T) {
+	p, s := beam.NewPipelineWithRoot()
+	slow := beam.ParDo(s, &slowFn{}, beam.Reshuffle(s, beam.ParDo(s, &threeFn{}, beam.Impulse(s))))
+	beam.ParDo(s, &countFn{}, beam.Reshuffle(s, slow))
+	slowBundles.Store(0)
+	if _, err := runners.Run(t.Context(), "prism", p); err != nil {
+		t.Fatal(err)
+	}
+	if n := slowBundles.Load(); n != 1 {
+		t.Errorf("three elements came in %d bundles, want one", n)
+	}
 }
 
 func pipeline(mode string) *beam.Pipeline {

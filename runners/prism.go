@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +21,7 @@ import (
 // runPrism runs a pipeline on a job server in this process, which it starts with the first pipeline and which stays until the process
 // ends; the workers are goroutines of this process, or processes of a pool.
 func runPrism(ctx context.Context, p *beam.Pipeline) (beam.PipelineResult, error) {
+	keepWhole()
 	if OnPool() {
 		return runOnPool(ctx, p)
 	}
@@ -35,6 +38,15 @@ func runPrism(ctx context.Context, p *beam.Pipeline) (beam.PipelineResult, error
 	}
 	return whenStarted(ctx, func(ctx context.Context) (beam.PipelineResult, error) { return prism.Execute(ctx, p) })
 }
+
+// keepWhole keeps prism from splitting a bundle of which nothing has come for a tenth of a second, on to eight at a time. That makes a
+// pipeline no faster whose work takes turns in one process, and every bundle holds windows, buffers and a part of its own.
+var keepWhole = sync.OnceFunc(func() {
+	const whole = "prism_disable_sdf_split"
+	if e := jobopts.GetExperiments(); !slices.Contains(e, whole) {
+		*jobopts.Experiments = strings.Join(append(e, whole), ",")
+	}
+})
 
 // sweep removes the empty files that Beam makes for every such run and never removes. A file is needed for a moment only; it goes once it
 // is a minute old, which spares those of other processes that are just starting.
