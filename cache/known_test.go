@@ -86,11 +86,13 @@ func TestKnownRefusesDamage(t *testing.T) {
 	}
 }
 
+// BenchmarkKnown opens the keys of a snapshot and looks pairs up, the parts of hits at random.
 func BenchmarkKnown(b *testing.B) {
-	for _, size := range []struct{ parts, rows int }{{1, 65_536}, {16, 65_536}, {100, 65_536}, {1000, 1000}, {1000, 65_536}, {10_000, 1000}} {
+	for _, size := range []struct{ parts, rows int }{{1, 65_536}, {100, 65_536}, {1000, 1000}, {10_000, 1000}} {
 		b.Run(fmt.Sprintf("parts=%d/rows=%d", size.parts, size.rows), func(b *testing.B) {
 			s, some := keyParts(b, size.parts, size.rows)
 			b.Run("open", func(b *testing.B) {
+				b.ReportAllocs()
 				for b.Loop() {
 					k, err := s.Known(b.Context())
 					if err != nil {

@@ -5,14 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/steelyard-ml/steelyard/cache/internal/part"
 	"github.com/steelyard-ml/steelyard/schemas"
 )
 
 const (
-	// rowCacheBytes bounds the decoded row groups that a RowReader keeps: a few dozen full ones.
-	rowCacheBytes = 256 << 20
+	// rowCacheBytes bounds the decoded row groups that a RowReader keeps, unless Keep says otherwise. Rows lie in the order in which windows
+	// of precompute were scored, so reading in the order of the data goes to and fro in a window's groups: those it should hold.
+	rowCacheBytes = 64 << 20
 	// wholeFrom is the share of a row group that must have been decoded for rows read alone until the group is decoded whole. A low share
 	// serves views that fit or are read in order, a high one those a little too large, of which a group decoded whole soon goes again.
 	wholeFrom = 0.25
@@ -22,10 +24,10 @@ const (
 
 // A RowReader reads the values of a view's rows by their place in its order. Use it from one goroutine.
 //
-// It keeps the decoded row groups used last, up to 256 MiB of them, and remembers as many others whose rows it read alone. Rows of a group
-// are read alone until that has cost a quarter of what the group costs, then the group is decoded whole. So a view that fits, or that is
-// read in its order, has every group decoded once; in random order over a much larger view groups are forgotten before, and a row costs
-// a page of each column.
+// It keeps the decoded row groups used last, up to 64 MiB of them or what Keep says, and remembers as many others whose rows it read alone.
+// Rows of a group are read alone until that has cost a quarter of what the group costs, then the group is decoded whole. So a view that
+// fits, or that is read in its order, has every group decoded once; in random order over a much larger view groups are forgotten before,
+// and a row costs a page of each column.
 type RowReader struct {
 	s      *Snapshot
 	x      *Index
@@ -42,12 +44,15 @@ type groupKey struct{ part, group int }
 func (s *Snapshot) Rows(x *Index) *RowReader {
 	r := &RowReader{s: s, x: x}
 	r.files.limit, r.files.drop = rowOpenFiles, func(f *part.Reader[part.Value]) { f.Close() }
-	r.groups.limit, r.spent.limit = rowCacheBytes, rowCacheBytes
+	r.Keep(rowCacheBytes)
 	return r
 }
 
-// At returns row i of the view: ids, flags, reference values and Source, without Meta. Its slices are shared with later calls for the
-// same pair and must not be changed. A row that is not what its pair id says is ErrDamaged.
+// Keep bounds the decoded row groups that the reader keeps, and remembers, by so many bytes. It comes before the first row.
+func (r *RowReader) Keep(bytes int64) { r.groups.limit, r.spent.limit = bytes, bytes }
+
+// At returns row i of the view: ids, flags, reference values and Source, without Meta. Its slices are the caller's. A row that is not what
+// its pair id says is ErrDamaged.
 func (r *RowReader) At(ctx context.Context, i int) (schemas.CachedPair, error) {
 	if i < 0 || i >= r.x.Len() {
 		return schemas.CachedPair{}, fmt.Errorf("cache: row %d of a view of %d", i, r.x.Len())
@@ -58,6 +63,9 @@ func (r *RowReader) At(ctx context.Context, i int) (schemas.CachedPair, error) {
 		return schemas.CachedPair{}, fmt.Errorf("cache: row %d (source %d:%d): %w", i, at.source.File, at.source.Pos, err)
 	}
 	p := v.Pair()
+	// The lists of a group are windows of one slice: a row that is kept must not keep them all.
+	p.PromptIDs, p.ChosenIDs, p.RejectedIDs = slices.Clone(p.PromptIDs), slices.Clone(p.ChosenIDs), slices.Clone(p.RejectedIDs)
+	p.RefChosenTokenLogps, p.RefRejectedTokenLogps = slices.Clone(p.RefChosenTokenLogps), slices.Clone(p.RefRejectedTokenLogps)
 	p.Source = at.source
 	return p, nil
 }

@@ -123,6 +123,12 @@ func TestRowsInAnyOrder(t *testing.T) {
 					t.Fatal(err)
 				}
 				sameRow(t, "any order", i, rows[i], p)
+				// The row is the caller's: the next reader of it finds it as it was.
+				clear(p.PromptIDs)
+				clear(p.ChosenIDs)
+				clear(p.RejectedIDs)
+				clear(p.RefChosenTokenLogps)
+				clear(p.RefRejectedTokenLogps)
 			}
 		})
 	}

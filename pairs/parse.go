@@ -128,6 +128,11 @@ func (p *parser) array(depth int) (value, error) {
 		p.i++
 		return v, nil
 	}
+	if c := p.at(); '0' <= c && c <= '9' {
+		// Token ids, most likely: as many as there are commas before the bracket.
+		ids, _, _ := strings.Cut(p.s[p.i:], "]")
+		v.elems = make([]value, 0, 1+strings.Count(ids, ","))
+	}
 	for {
 		p.space()
 		e, err := p.value(depth + 1)

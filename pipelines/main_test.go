@@ -22,6 +22,7 @@ import (
 
 func TestMain(m *testing.M) {
 	runners.Init()
+	tol.DoAlone(scaleEnv, scaleJob.do)
 	os.Exit(m.Run())
 }
 

@@ -27,6 +27,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	tol.DoAlone(scaleEnv, scaleJob.do)
 	if dir := os.Getenv(childEnv); dir != "" {
 		if err := child(dir, os.Getenv(modelEnv)); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -151,6 +151,9 @@ func TestMean(t *testing.T) {
 			t.Fatalf("mean of %d times ln 2 is %x", n, got)
 		}
 	}
+	if got := new(RunningMean).Value(); got != 0 {
+		t.Errorf("the running mean of nothing is %v, want 0", got)
+	}
 	if got := Mean([]float64{1, 2, 6}); got != 3 {
 		t.Errorf("got %g, want 3", got)
 	}

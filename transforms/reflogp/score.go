@@ -91,7 +91,8 @@ func (f *scoreFn) flush(ctx context.Context, scored func(schemas.CachedPair), ba
 			f.counters.batch(ctx, b)
 		},
 	})
-	f.window, f.bytes = nil, 0
+	clear(f.window) // the room stays, its rows go
+	f.window, f.bytes = f.window[:0], 0
 	return err
 }
 
