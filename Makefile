@@ -28,10 +28,10 @@ staticcheck:
 	$(GO) run $(STATICCHECK) ./...
 
 test:
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 
 race:
-	$(GO) test -race -short $(RACE)
+	$(GO) test -race -short -timeout 30m $(RACE)
 
 # The arithmetic must not depend on what the compiler may fuse, and the portable kernels, which are too slow for a real model, must give the
 # same bits and build everywhere.
