@@ -163,7 +163,7 @@ func TestEveryFlippedBit(t *testing.T) {
 		footer := len(b) - 8 - int(binary.LittleEndian.Uint32(b[len(b)-8:]))
 		pages, rest := 11, 5 // with every bit it takes a minute
 		if testing.Short() {
-			pages, rest = 211, 71
+			pages, rest = 997, 331
 		}
 		step := pages
 		for bit := 0; bit < 8*len(b); bit += step {
