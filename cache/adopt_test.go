@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/cache/cachetest"
 	"github.com/steelyard-ml/steelyard/cache/upkeep"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
@@ -335,20 +336,20 @@ func TestNothingFinishedIsScoredTwice(t *testing.T) {
 		claim := begin(t, st, newRun("r1"))
 		c := commit(launch{id: "r1", rows: rows, bundle: 7}.stage(t, st, claim.Base, n))
 		left := kill
-		_, _, err := c.Do(ctx, flaky{st, &left})
-		if err != nil && !errors.Is(err, errKilled) {
+		_, _, err := c.Do(ctx, cachetest.Flaky{Store: st, Left: &left})
+		if err != nil && !errors.Is(err, cachetest.ErrKilled) {
 			t.Fatal(err)
 		}
 		before := maps.Clone(n)
 		// The next launcher is killed while it begins, as often as it takes to begin.
 		for again := 0; ; again++ {
 			left := again
-			claim, err := cache.Begin(ctx, flaky{st, &left}, newRun(fmt.Sprintf("r2-%03d", again)))
+			claim, err := cache.Begin(ctx, cachetest.Flaky{Store: st, Left: &left}, newRun(fmt.Sprintf("r2-%03d", again)))
 			if err == nil {
 				claim.Release()
 				break
 			}
-			if !errors.Is(err, errKilled) {
+			if !errors.Is(err, cachetest.ErrKilled) {
 				t.Fatalf("killed before write %d, then %d: %v", kill, again, err)
 			}
 		}

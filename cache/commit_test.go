@@ -1,7 +1,6 @@
 package cache_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -126,42 +125,6 @@ func TestCommitIsDeterministic(t *testing.T) {
 	}
 }
 
-// flaky is a store whose writing operations fail from the n-th on, as those of a killed process.
-type flaky struct {
-	storage.Store
-	left *int
-}
-
-var errKilled = errors.New("killed")
-
-func (f flaky) spend() error {
-	if *f.left--; *f.left < 0 {
-		return errKilled
-	}
-	return nil
-}
-
-func (f flaky) Rename(c context.Context, from, to string) error {
-	if err := f.spend(); err != nil {
-		return err
-	}
-	return f.Store.Rename(c, from, to)
-}
-
-func (f flaky) Remove(c context.Context, name string) error {
-	if err := f.spend(); err != nil {
-		return err
-	}
-	return f.Store.Remove(c, name)
-}
-
-func (f flaky) Create(c context.Context, name string, cond storage.Condition) (storage.Writer, error) {
-	if err := f.spend(); err != nil {
-		return nil, err
-	}
-	return f.Store.Create(c, name, cond)
-}
-
 // Killed before any of its writes and done again, a commit ends as one that was never killed. Until the manifest is there, the directory
 // is no cache.
 func TestCommitSurvivesAKillAnywhere(t *testing.T) {
@@ -187,14 +150,14 @@ func TestCommitSurvivesAKillAnywhere(t *testing.T) {
 		}
 		left := kill
 		st := local(t, at)
-		_, _, err := commit(done).Do(ctx, flaky{st, &left})
+		_, _, err := commit(done).Do(ctx, cachetest.Flaky{Store: st, Left: &left})
 		if err == nil {
 			if kill < 10 {
 				t.Errorf("a commit of %d writes, which is too few to be true", kill)
 			}
 			break
 		}
-		if !errors.Is(err, errKilled) {
+		if !errors.Is(err, cachetest.ErrKilled) {
 			t.Fatalf("killed before write %d: %v", kill, err)
 		}
 		if _, err := os.Stat(filepath.Join(at, "manifest.json")); err != nil {
@@ -219,7 +182,7 @@ func TestCommitWithOtherParts(t *testing.T) {
 	begin(t, st, newRun("r1"))
 	first := stage(t, st, options("r1"), rows, 2)
 	left := 13 // the values, the keys and a part of the view
-	if _, _, err := commit(first).Do(ctx, flaky{st, &left}); !errors.Is(err, errKilled) {
+	if _, _, err := commit(first).Do(ctx, cachetest.Flaky{Store: st, Left: &left}); !errors.Is(err, cachetest.ErrKilled) {
 		t.Fatal(err)
 	}
 	if got := objects(t, st, "values/"); len(got) != 6 {

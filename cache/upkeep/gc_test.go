@@ -1,7 +1,6 @@
 package upkeep_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -139,7 +138,7 @@ func old(t testing.TB, dir string) (st storage.Store, digests []string) {
 		c := cachetest.Commit(run.ID, newest(t, st), done)
 		c.Run, c.MaxQuarantine = run, 1
 		left := 2
-		if _, _, err := c.Do(ctx, flaky{st, &left}); !errors.Is(err, errKilled) {
+		if _, _, err := c.Do(ctx, cachetest.Flaky{Store: st, Left: &left}); !errors.Is(err, cachetest.ErrKilled) {
 			t.Fatal(err)
 		}
 		if err := cache.Fail(ctx, st, run, errors.New("the disk is full")); err != nil {
@@ -247,49 +246,6 @@ func TestCollect(t *testing.T) {
 	}
 }
 
-// flaky is a store whose writing operations fail from the n-th on, as those of a killed process.
-type flaky struct {
-	storage.Store
-	left *int
-}
-
-var errKilled = errors.New("killed")
-
-func (f flaky) spend() error {
-	if *f.left--; *f.left < 0 {
-		return errKilled
-	}
-	return nil
-}
-
-func (f flaky) Rename(c context.Context, from, to string) error {
-	if err := f.spend(); err != nil {
-		return err
-	}
-	return f.Store.Rename(c, from, to)
-}
-
-func (f flaky) Remove(c context.Context, name string) error {
-	if err := f.spend(); err != nil {
-		return err
-	}
-	return f.Store.Remove(c, name)
-}
-
-func (f flaky) Sweep(c context.Context, dir string) error {
-	if err := f.spend(); err != nil {
-		return err
-	}
-	return f.Store.Sweep(c, dir)
-}
-
-func (f flaky) Create(c context.Context, name string, cond storage.Condition) (storage.Writer, error) {
-	if err := f.spend(); err != nil {
-		return nil, err
-	}
-	return f.Store.Create(c, name, cond)
-}
-
 // tree returns every file of a directory with its content.
 func tree(t testing.TB, dir string) map[string]string {
 	t.Helper()
@@ -334,7 +290,7 @@ func TestCollectSurvivesAKillAnywhere(t *testing.T) {
 	for kill := 0; ; kill++ {
 		at := copyTree(t, st.URL(""), filepath.Join(dir, fmt.Sprint(kill)))
 		left := kill
-		_, err := upkeep.Collect(ctx, flaky{at, &left}, o)
+		_, err := upkeep.Collect(ctx, cachetest.Flaky{Store: at, Left: &left}, o)
 		wantSound(t, at)
 		readable(t, at, digests[3], rows[8:20])
 		readable(t, at, digests[2], rows[4:14])
@@ -352,7 +308,7 @@ func TestCollectSurvivesAKillAnywhere(t *testing.T) {
 			}
 			break
 		}
-		if !errors.Is(err, errKilled) {
+		if !errors.Is(err, cachetest.ErrKilled) {
 			t.Fatal(err)
 		}
 		if _, err := upkeep.Collect(ctx, at, o); err != nil {
@@ -443,7 +399,7 @@ func TestCollectKeepsWhatCanBeAdopted(t *testing.T) {
 		c := cachetest.Commit("r2", claim.Base, cachetest.Stage(t, st, cachetest.Options("r2"), rows, 7))
 		c.Run = run
 		left := kill
-		_, _, err := c.Do(ctx, flaky{st, &left})
+		_, _, err := c.Do(ctx, cachetest.Flaky{Store: st, Left: &left})
 		if _, err := upkeep.Collect(ctx, st, upkeep.CollectOptions{Keep: upkeep.DefaultKeep, Now: present}); err != nil {
 			t.Fatal(err)
 		}

@@ -373,7 +373,7 @@ func TestRepairSurvivesAKillAnywhere(t *testing.T) {
 		left := kill
 		o := upkeep.RepairOptions{Run: runAt("x1", present), CommitEvery: 1} // each part is committed
 		o.Score = fakeModel(rows).score
-		_, err := upkeep.Repair(ctx, flaky{at, &left}, o)
+		_, err := upkeep.Repair(ctx, cachetest.Flaky{Store: at, Left: &left}, o)
 		got, rerr := readAll(at, filepath.Join(t.TempDir(), "index"))
 		if rerr == nil {
 			if diff := sameRows(cachetest.InOrder(rows[6:]), got); diff != "" {
@@ -387,7 +387,7 @@ func TestRepairSurvivesAKillAnywhere(t *testing.T) {
 			wantSound(t, at)
 			break
 		}
-		if !errors.Is(err, errKilled) {
+		if !errors.Is(err, cachetest.ErrKilled) {
 			t.Fatal(err)
 		}
 		again, err := repair(t, at, "x2", rows)
