@@ -246,15 +246,25 @@ func conditions(t *testing.T, st storage.Store) {
 }
 
 func creators(t *testing.T, st storage.Store) {
-	const n = 8
+	oneWins(t, st, storage.IfAbsent, storage.ErrExist)
+}
+
+func replacers(t *testing.T, st storage.Store) {
+	put(t, st, "dir/one", "first")
+	oneWins(t, st, storage.IfVersion(versionOf(t, st, "dir/one")), storage.ErrChanged)
+}
+
+// oneWins wants one of many writers on a condition to succeed, and the others to be told so.
+func oneWins(t *testing.T, st storage.Store, c storage.Condition, lost error) {
+	t.Helper()
 	var mu sync.Mutex
 	var winners []string
 	var wg sync.WaitGroup
-	for i := range n {
+	for i := range 8 {
 		wg.Go(func() {
 			content := fmt.Sprint("writer ", i)
-			err := create(st, "dir/one", content, storage.IfAbsent)
-			if err != nil && !errors.Is(err, storage.ErrExist) {
+			err := create(st, "dir/one", content, c)
+			if err != nil && !errors.Is(err, lost) {
 				t.Errorf("writer %d: %v", i, err)
 			}
 			if err == nil {
@@ -305,32 +315,6 @@ func versions(t *testing.T, st storage.Store) {
 	wantIs(t, "IfVersion of a removed object", create(st, "x", "4", storage.IfVersion(third)), storage.ErrChanged)
 	if got := names(t, st, ""); got != nil {
 		t.Errorf("the store lists %v", got)
-	}
-}
-
-func replacers(t *testing.T, st storage.Store) {
-	put(t, st, "dir/one", "first")
-	version := storage.IfVersion(versionOf(t, st, "dir/one"))
-	var mu sync.Mutex
-	var winners []string
-	var wg sync.WaitGroup
-	for i := range 8 {
-		wg.Go(func() {
-			content := fmt.Sprint("writer ", i)
-			err := create(st, "dir/one", content, version)
-			if err != nil && !errors.Is(err, storage.ErrChanged) {
-				t.Errorf("writer %d: %v", i, err)
-			}
-			if err == nil {
-				mu.Lock()
-				winners = append(winners, content)
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	if got := get(t, st, "dir/one"); len(winners) != 1 || winners[0] != got {
-		t.Errorf("winners %v, and the object reads %q", winners, got)
 	}
 }
 
