@@ -146,8 +146,8 @@ func TestDecay(t *testing.T) {
 	}
 	for _, spec := range c.Tensors() {
 		want := !strings.HasSuffix(spec.Name, ".bias") && !strings.Contains(spec.Name, "norm")
-		if spec.Decay != want {
-			t.Errorf("%s decays: %v, want %v", spec.Name, spec.Decay, want)
+		if spec.Decay() != want {
+			t.Errorf("%s decays: %v, want %v", spec.Name, spec.Decay(), want)
 		}
 	}
 }

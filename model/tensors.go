@@ -17,12 +17,28 @@ type Names struct {
 	Gate, Up, Down    string // "model.layers.*.mlp.gate_proj"
 }
 
+// A Kind says what a tensor is in transformers' model: what may be adapted, quantized or decayed follows from it.
+type Kind uint8
+
+// The kinds of tensors.
+const (
+	Linear    Kind = iota // weight of an nn.Linear, (out, in): a module that adapters and quantization address by its name
+	Conv1D                // weight of GPT-2's Conv1D, (in, out): such a module too
+	Embedding             // read by row
+	Head                  // weight of the output embedding, an nn.Linear that "all-linear" and quantization leave out
+	Vector                // a bias, or the weight of a norm
+	Expert                // weight of an expert or of a router, (out, in): a parameter in transformers 5, not a module
+)
+
 // A TensorSpec is a tensor that a checkpoint of a Config holds.
 type TensorSpec struct {
 	Name  string
 	Shape []int
-	Decay bool // see Param.Decay
+	Kind  Kind
 }
+
+// Decay says whether decoupled weight decay applies: see Param.Decay.
+func (t TensorSpec) Decay() bool { return t.Kind != Vector }
 
 // Layer puts a layer's number into a name.
 func Layer(name string, layer int) string {
@@ -32,16 +48,19 @@ func Layer(name string, layer int) string {
 // Tensors returns the tensors of a checkpoint, in the order transformers lists them. A tied head is not among them.
 func (c *Config) Tensors() []TensorSpec {
 	var out []TensorSpec
+	matrix := func(name string, kind Kind, rows, cols int) {
+		out = append(out, TensorSpec{name + ".weight", []int{rows, cols}, kind})
+	}
 	linear := func(name string, rows, cols int, biased bool) {
-		out = append(out, TensorSpec{name + ".weight", []int{rows, cols}, true})
+		matrix(name, Linear, rows, cols)
 		if biased {
-			out = append(out, TensorSpec{name + ".bias", []int{rows}, false})
+			out = append(out, TensorSpec{name + ".bias", []int{rows}, Vector})
 		}
 	}
-	norm := func(name string) { out = append(out, TensorSpec{name + ".weight", []int{c.Hidden}, false}) }
+	norm := func(name string) { out = append(out, TensorSpec{name + ".weight", []int{c.Hidden}, Vector}) }
 
 	n := c.Names
-	linear(n.Embed, c.Vocab, c.Hidden, false)
+	matrix(n.Embed, Embedding, c.Vocab, c.Hidden)
 	for i := range c.Layers {
 		linear(Layer(n.Q, i), c.Heads*c.HeadDim, c.Hidden, c.AttentionBias)
 		linear(Layer(n.K, i), c.KVHeads*c.HeadDim, c.Hidden, c.AttentionBias)
@@ -55,7 +74,7 @@ func (c *Config) Tensors() []TensorSpec {
 	}
 	norm(n.FinalNorm)
 	if !c.Tied {
-		linear(n.Head, c.Vocab, c.Hidden, false)
+		matrix(n.Head, Head, c.Vocab, c.Hidden)
 	}
 	return out
 }

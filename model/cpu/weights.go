@@ -67,7 +67,7 @@ func loadTrainable(c *model.Config, from source) (map[string]tensor, []model.Par
 			return nil, nil, err
 		}
 		rows, cols := matrixShape(spec.Shape)
-		p := model.Param{Name: spec.Name, Shape: spec.Shape, Decay: spec.Decay,
+		p := model.Param{Name: spec.Name, Shape: spec.Shape, Decay: spec.Decay(),
 			Data: make([]float32, rows*cols), Grad: make([]float32, rows*cols)}
 		t.Widen(p.Data, 0)
 		held[spec.Name] = tensor{op: simd.Matrix(p.Data, rows, cols), grad: p.Grad}
