@@ -13,15 +13,15 @@ import (
 	"github.com/steelyard-ml/steelyard/transforms/reflogp"
 )
 
-// A Rescorer scores pairs of a cache again with the model in a directory, which is loaded with the first of them.
+// A Rescorer scores pairs of a cache again with a model, which is loaded with the first of them.
 type Rescorer struct {
-	dir    string
+	model  reflogp.Model
 	open   *checkpoint.Dir
 	scorer model.Scorer
 }
 
-// NewRescorer returns a rescorer of a model directory. Close it.
-func NewRescorer(dir string) *Rescorer { return &Rescorer{dir: dir} }
+// NewRescorer returns a rescorer of a model. Close it.
+func NewRescorer(m reflogp.Model) *Rescorer { return &Rescorer{model: m} }
 
 // Score gives every row to scored, with its values, or to refused with the reason why there are none, in any order. It refuses a model
 // whose fingerprint is not made, the cache's. It is an upkeep.Score.
@@ -36,22 +36,18 @@ func (r *Rescorer) load(ctx context.Context, made schemas.Fingerprint) error {
 	if r.scorer != nil {
 		return nil
 	}
-	ref, err := reflogp.Open(ctx, "", r.dir)
+	ref, err := reflogp.Open(ctx, "", r.model)
 	if err != nil {
 		return err
 	}
 	for _, d := range made.Differ(ref.Fingerprint) {
-		return fmt.Errorf("%s of the cache is %s, of %s %s: name the model that the cache was made with", d[0].Name, d[0].Digest, r.dir, d[1].Digest)
+		return fmt.Errorf("%s of the cache is %s, of %s %s: name the model that the cache was made with", d[0].Name, d[0].Digest, r.model.Dir, d[1].Digest)
 	}
-	d, err := checkpoint.Open(r.dir)
+	d, c, err := r.model.Open()
 	if err != nil {
 		return err
 	}
-	c, err := d.Config()
-	if err == nil {
-		r.scorer, err = cpu.NewScorer(d, c, cpu.Options{})
-	}
-	if err != nil {
+	if r.scorer, err = cpu.NewScorer(d, c, cpu.Options{}); err != nil {
 		return errors.Join(err, d.Close())
 	}
 	r.open = d

@@ -127,7 +127,7 @@ func runPrecompute(ctx context.Context, o precomputeOptions, s streams) (pipelin
 func (o *precomputeOptions) pipeline() (pipelines.Options, error) {
 	t, err := o.encoder()
 	p := pipelines.DefaultOptions()
-	p.Inputs, p.Pairs, p.Model, p.Cache = o.Pairs, o.reader(), o.Model, o.Cache
+	p.Inputs, p.Pairs, p.Model.Dir, p.Cache = o.Pairs, o.reader(), o.Model, o.Cache
 	p.Template, p.Date, p.MaxLength, p.Boundary, p.Identical = t.Template, t.Date, t.MaxLength, t.Boundary, t.Identical
 	p.TokenLogps, p.MaxQuarantine, p.RollEvery = o.TokenLogps, o.MaxQuarantine, o.RollEvery
 	p.Threads, p.BatchTokens, p.Runner = o.Threads, o.BatchTokens, o.Runner

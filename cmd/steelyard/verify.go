@@ -13,6 +13,7 @@ import (
 	"github.com/steelyard-ml/steelyard/pipelines"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
+	"github.com/steelyard-ml/steelyard/transforms/reflogp"
 )
 
 // verifyOptions are the options of verify.
@@ -65,7 +66,7 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, asJSON bool) err
 	m := newMeter(s.err)
 	defer m.done()
 	if o.Model != "" {
-		r := pipelines.NewRescorer(o.Model)
+		r := pipelines.NewRescorer(reflogp.Model{Dir: o.Model})
 		defer r.Close()
 		check.Score = showRescored(m, r.Score)
 	}
