@@ -5,16 +5,32 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
 )
 
-// Item is the item "adapter" of a fingerprint: "none" for no adapter, and for one that changes nothing yet: all B are zero, and what is
+// Mark returns a fingerprint's items with that of the adapter set; a may be nil.
+func (a *Adapter) Mark(items []checkpoint.Item, base *checkpoint.Dir, m *model.Config) ([]checkpoint.Item, error) {
+	mine, err := a.item(base, m)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Clone(items)
+	for i := range out {
+		if out[i].Name == mine.Name {
+			out[i] = mine
+		}
+	}
+	return out, nil
+}
+
+// item is the item "adapter" of a fingerprint: "none" for no adapter, and for one that changes nothing yet: all B are zero, and what is
 // saved whole equals the base's. Else "sha256:" and a digest over every module's name, scaling and widened values of A and B, and over
 // name and widened values of what is saved whole. So neither the type nor the order in which an adapter is stored changes it, nor what
 // else its configuration says.
-func (a *Adapter) Item(base *checkpoint.Dir, m *model.Config) (checkpoint.Item, error) {
+func (a *Adapter) item(base *checkpoint.Dir, m *model.Config) (checkpoint.Item, error) {
 	out := checkpoint.Item{Name: "adapter", Digest: "none"}
 	if a == nil {
 		return out, nil
