@@ -77,8 +77,9 @@ func adapt(held map[string]tensor, c *model.Config, a *adapter.Adapter, train bo
 	}
 	for _, m := range a.Modules {
 		t, ok := held[m.Name+".weight"]
-		if !ok {
-			return nil, fmt.Errorf("cpu: the adapter has a part for %s, which the model lacks: open it with the model's configuration", m.Name)
+		if in, out := m.A.Shape[1], m.B.Shape[0]; !ok || in*out != t.op.Rows*t.op.Cols {
+			return nil, fmt.Errorf("cpu: the adapter has a part for a module %s of %d inputs and %d outputs, which the model lacks: "+
+				"open it with the model's configuration", m.Name, in, out)
 		}
 		pa, pb := wide(m.A, true), wide(m.B, true)
 		t.lora = &lora{a: simd.Matrix(pa.Data, m.A.Shape[0], m.A.Shape[1]), b: simd.Matrix(pb.Data, m.B.Shape[0], m.B.Shape[1]),
