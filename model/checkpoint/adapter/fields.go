@@ -68,7 +68,9 @@ type fields struct {
 	errs []error
 }
 
-func (f *fields) fail(format string, args ...any) { f.errs = append(f.errs, fmt.Errorf(format, args...)) }
+func (f *fields) fail(format string, args ...any) {
+	f.errs = append(f.errs, fmt.Errorf(format, args...))
+}
 
 // get returns the value of a key, or the default where it is absent or null.
 func get[T any](f *fields, key string, absent T) T {

@@ -29,6 +29,13 @@ func New(c Config, base *checkpoint.Dir, m *model.Config, seed uint64) (*Adapter
 	if err != nil {
 		return nil, fmt.Errorf("adapter: %w", err)
 	}
+	if c.TargetModules.Expr != "" {
+		// PEFT refuses an expression that matches modules without weights too, as activations, which no tensor tells of: so names stand for it.
+		c.TargetModules = Names{}
+		for _, t := range adapted {
+			c.TargetModules.Ends = append(c.TargetModules.Ends, t.name)
+		}
+	}
 	a := &Adapter{Config: c}
 	for _, t := range adapted {
 		a.Modules = append(a.Modules, Module{Name: t.name, Scale: float32(t.scale),

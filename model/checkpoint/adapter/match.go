@@ -141,13 +141,6 @@ func (c *Config) resolve(m *model.Config) (adapted []target, saved []site, err e
 // setTargets replaces defaults and all-linear by names, as PEFT does before it looks at modules, and refuses what it would take for
 // experts.
 func (c *Config) setTargets(m *model.Config, leaves []site, containers []string) error {
-	if c.TargetModules.empty() {
-		ends, ok := defaults[m.Family]
-		if !ok || c.TargetModules.Ends != nil {
-			return fmt.Errorf("target_modules: there is no default for %s models: name them, as %s, or %s", m.Family, examples(leaves), AllLinear)
-		}
-		c.TargetModules.Ends = slices.Clone(ends)
-	}
 	experts := map[string]bool{}
 	for _, spec := range m.Tensors() {
 		if spec.Kind == model.Expert {
@@ -156,6 +149,13 @@ func (c *Config) setTargets(m *model.Config, leaves []site, containers []string)
 				experts[part] = true
 			}
 		}
+	}
+	if c.TargetModules.empty() {
+		ends, ok := defaults[m.Family]
+		if !ok || c.TargetModules.Ends != nil || len(experts) > 0 {
+			return fmt.Errorf("target_modules: there is no default for %s models: name them, as %s, or %s", m.Family, examples(leaves), AllLinear)
+		}
+		c.TargetModules.Ends = slices.Clone(ends)
 	}
 	const cure = "PEFT adapts experts with it, which are parameters and no modules; name modules of attention, as q_proj"
 	if c.TargetModules.Expr != "" && len(experts) > 0 {
