@@ -26,6 +26,7 @@ import (
 type precomputeOptions struct {
 	dataOptions
 
+	Adapter       string        `yaml:"adapter" usage:"directory of a LoRA adapter that belongs to the reference"`
 	Cache         string        `yaml:"cache" usage:"directory of the cache to make or to grow"`
 	Runner        string        `yaml:"runner" usage:"what runs the pipeline: direct or prism"`
 	TokenLogps    bool          `yaml:"token_logps" usage:"keep the value of every completion token beside the sums"`
@@ -127,7 +128,7 @@ func runPrecompute(ctx context.Context, o precomputeOptions, s streams) (pipelin
 func (o *precomputeOptions) pipeline() (pipelines.Options, error) {
 	t, err := o.encoder()
 	p := pipelines.DefaultOptions()
-	p.Inputs, p.Pairs, p.Model.Dir, p.Cache = o.Pairs, o.reader(), o.Model, o.Cache
+	p.Inputs, p.Pairs, p.Model.Dir, p.Model.Adapter, p.Cache = o.Pairs, o.reader(), o.Model, o.Adapter, o.Cache
 	p.Template, p.Date, p.MaxLength, p.Boundary, p.Identical = t.Template, t.Date, t.MaxLength, t.Boundary, t.Identical
 	p.TokenLogps, p.MaxQuarantine, p.RollEvery = o.TokenLogps, o.MaxQuarantine, o.RollEvery
 	p.Threads, p.BatchTokens, p.Runner = o.Threads, o.BatchTokens, o.Runner

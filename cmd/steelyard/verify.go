@@ -18,11 +18,12 @@ import (
 
 // verifyOptions are the options of verify.
 type verifyOptions struct {
-	Cache  string `yaml:"cache" usage:"cache to verify"`
-	Model  string `yaml:"model" usage:"the reference: rows are scored again with it"`
-	Sample int    `yaml:"sample" usage:"how many random rows of values are scored again; 0: all"`
-	Seed   uint64 `yaml:"seed" usage:"which rows are scored again"`
-	Repair bool   `yaml:"repair" usage:"mend what is wrong; what is lost is scored again with the model"`
+	Cache   string `yaml:"cache" usage:"cache to verify"`
+	Model   string `yaml:"model" usage:"the reference: rows are scored again with it"`
+	Adapter string `yaml:"adapter" usage:"directory of a LoRA adapter that belongs to the reference"`
+	Sample  int    `yaml:"sample" usage:"how many random rows of values are scored again; 0: all"`
+	Seed    uint64 `yaml:"seed" usage:"which rows are scored again"`
+	Repair  bool   `yaml:"repair" usage:"mend what is wrong; what is lost is scored again with the model"`
 }
 
 func newVerify(s streams) *cobra.Command {
@@ -66,7 +67,7 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, asJSON bool) err
 	m := newMeter(s.err)
 	defer m.done()
 	if o.Model != "" {
-		r := pipelines.NewRescorer(reflogp.Model{Dir: o.Model})
+		r := pipelines.NewRescorer(reflogp.Model{Dir: o.Model, Adapter: o.Adapter})
 		defer r.Close()
 		check.Score = showRescored(m, r.Score)
 	}
