@@ -12,6 +12,7 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/tol"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
 	"github.com/steelyard-ml/steelyard/model/cpu"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
@@ -73,6 +74,8 @@ func (g trajectory) options(dir string) trainer.Options {
 type bench struct {
 	golden trajectory
 	model  string // directory
+	// adapter is the directory of one that is trained, or "". The cache is the model's alone: the adapter must change nothing yet.
+	adapter string
 	store  storage.Store
 	input  string // the path of the pairs' file
 }
@@ -82,7 +85,13 @@ const firstRun = "20261123T180351Z-0001"
 // newBench scores the pairs of full_sigmoid with the model it started from, and commits a cache of them; spoil may change a value first.
 func newBench(t testing.TB, spoil func(i int, p *schemas.CachedPair)) bench {
 	t.Helper()
-	b := bench{golden: readTrajectory(t, "full_sigmoid"), model: tol.Golden(t, "models/llama"), input: "pairs.jsonl"}
+	return newBenchOf(t, "full_sigmoid", "", spoil)
+}
+
+// newBenchOf is newBench for a golden run, that of an adapter where one is named.
+func newBenchOf(t testing.TB, golden, adapter string, spoil func(i int, p *schemas.CachedPair)) bench {
+	t.Helper()
+	b := bench{golden: readTrajectory(t, golden), model: tol.Golden(t, "models/llama"), adapter: adapter, input: "pairs.jsonl"}
 	var err error
 	if b.store, err = storage.Local(filepath.Join(t.TempDir(), "cache")); err != nil {
 		t.Fatal(err)
@@ -164,8 +173,29 @@ func (b bench) commit(t testing.TB, run string, spoil func(i int, p *schemas.Cac
 // run trains the bench's model.
 func (b bench) run(t testing.TB, o trainer.Options, console io.Writer) (trainer.Summary, error) {
 	t.Helper()
-	dir, policy := b.open(t)
-	return trainer.Run(t.Context(), o, trainer.Inputs{Policy: policy, From: dir, Open: b.snapshot, Console: console, Program: "test"})
+	in := b.inputs(t)
+	in.Console = console
+	return trainer.Run(t.Context(), o, in)
+}
+
+// inputs opens what a run needs.
+func (b bench) inputs(t testing.TB) trainer.Inputs {
+	t.Helper()
+	in := trainer.Inputs{Open: b.snapshot, Program: "test"}
+	if b.adapter == "" {
+		in.From, in.Policy = b.open(t)
+		return in
+	}
+	in.From = must(checkpoint.Open(b.model))(t)
+	config := must(in.From.Config())(t)
+	in.Adapter = must(adapter.Open(b.adapter, config))(t)
+	in.Policy = must(cpu.NewTrainable(in.From, config, cpu.Options{Adapter: in.Adapter}))(t)
+	t.Cleanup(func() {
+		in.Policy.Close()
+		in.Adapter.Close()
+		in.From.Close()
+	})
+	return in
 }
 
 func (b bench) snapshot(ctx context.Context, digest string) (*cache.Snapshot, error) {

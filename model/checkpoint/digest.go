@@ -48,7 +48,7 @@ func (d *Dir) WeightsDigest(c *model.Config) (string, error) {
 			var t Tensor
 			if t, errs[i] = d.Tensor(spec.Name); errs[i] == nil {
 				if errs[i] = t.checkFloat(); errs[i] == nil {
-					sums[i] = digest(t)
+					sums[i] = t.Digest()
 				}
 			}
 		})
@@ -64,7 +64,8 @@ func (d *Dir) WeightsDigest(c *model.Config) (string, error) {
 	return "sha256:" + hex.EncodeToString(all.Sum(nil)), nil
 }
 
-func digest(t Tensor) [sha256.Size]byte {
+// Digest returns the SHA-256 of a tensor's name, shape and widened float32 values. It panics if it holds no F32, F16 or BF16.
+func (t Tensor) Digest() [sha256.Size]byte {
 	const chunk = 1 << 14
 	h := sha256.New()
 	fmt.Fprintf(h, "%s %v\n", t.Name, t.Shape)

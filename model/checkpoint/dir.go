@@ -118,7 +118,10 @@ func (d *Dir) add(name string) error {
 
 // hint says what a directory without weights seems to hold.
 func (d *Dir) hint() string {
-	for _, pattern := range []string{"pytorch_model*.bin", "adapter_model.safetensors", "*.gguf"} {
+	if _, err := os.Stat(filepath.Join(d.path, "adapter_config.json")); err == nil {
+		return " (it is an adapter: give the model it belongs to as --model, and this directory as --adapter)"
+	}
+	for _, pattern := range []string{"pytorch_model*.bin", "*.gguf"} {
 		if found, _ := filepath.Glob(filepath.Join(d.path, pattern)); len(found) > 0 {
 			return fmt.Sprintf(" (but %s: save the model as safetensors first)", filepath.Base(found[0]))
 		}

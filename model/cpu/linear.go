@@ -8,6 +8,8 @@ type linear struct {
 	b  []float32    // (out), nil where there is none
 	dw []float32    // (out, in)
 	db []float32    // (out)
+
+	lora *lora // what an adapter adds, or nil
 }
 
 // strided views the first cols of every stride elements of a as a (rows, cols) matrix.
@@ -15,21 +17,23 @@ func strided(a []float32, rows, cols, stride int) simd.Operand {
 	return simd.Operand{F32: a, Rows: rows, Cols: cols, Stride: stride}
 }
 
-// apply computes y = x·Wᵀ + b for the rows of x, a row of y every ldy elements. x is (rows, in).
+// apply computes y = x·Wᵀ + b, and what an adapter adds, for the rows of x, a row of y every ldy elements. x is (rows, in).
 func (e *Engine) apply(l *linear, y []float32, ldy int, x []float32) {
 	out, in := l.w.Rows, l.w.Cols
 	rows := len(x) / in
 	e.rows.forward += rows
 	simd.Gemm(e.pool, y, ldy, simd.Matrix(x, rows, in), l.w.T(), false)
-	if l.b == nil {
-		return
+	if l.b != nil {
+		e.each(rows, func(i int) {
+			y := y[i*ldy:][:out]
+			for j := range y {
+				y[j] += l.b[j]
+			}
+		})
 	}
-	e.each(rows, func(i int) {
-		y := y[i*ldy:][:out]
-		for j := range y {
-			y[j] += l.b[j]
-		}
-	})
+	if l.lora != nil {
+		e.applyLow(l.lora, y, ldy, x, rows)
+	}
 }
 
 // mode says whether a result replaces what is there or is added to it.
@@ -48,6 +52,9 @@ func (e *Engine) applyBackward(l *linear, dx []float32, m mode, dy []float32, ld
 	g := strided(dy, rows, out, ldy)
 	e.rows.backward += rows
 	simd.Gemm(e.pool, dx, in, g, l.w, bool(m))
+	if l.lora != nil {
+		e.applyLowBackward(l.lora, dx, g, x)
+	}
 	if l.dw != nil {
 		e.rows.backward += rows
 		simd.Gemm(e.pool, l.dw, in, g.T(), simd.Matrix(x, rows, in), true)

@@ -30,6 +30,7 @@ type source func(name string) (checkpoint.Tensor, error)
 type tensor struct {
 	op   simd.Operand // as stored, or float32 where trainable
 	grad []float32
+	lora *lora
 }
 
 // loadFrozen views every tensor where and as it is stored.
@@ -40,21 +41,28 @@ func loadFrozen(c *model.Config, from source) (map[string]tensor, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows, cols := matrixShape(spec.Shape)
-		op := simd.Operand{Rows: rows, Cols: cols, Stride: cols}
-		switch t.DType {
-		case checkpoint.F32:
-			op.Type, op.F32 = simd.F32, simd.Float32s(t.Data)
-		case checkpoint.BF16:
-			op.Type, op.Raw = simd.BF16, simd.Uint16s(t.Data)
-		case checkpoint.F16:
-			op.Type, op.Raw = simd.F16, simd.Uint16s(t.Data)
-		default:
-			return nil, fmt.Errorf("cpu: tensor %s has type %s: F32, BF16 or F16 is needed", t.Name, t.DType)
+		if held[spec.Name], err = frozen(t); err != nil {
+			return nil, err
 		}
-		held[spec.Name] = tensor{op: op}
 	}
 	return held, nil
+}
+
+// frozen views a tensor as it is stored.
+func frozen(t checkpoint.Tensor) (tensor, error) {
+	rows, cols := matrixShape(t.Shape)
+	op := simd.Operand{Rows: rows, Cols: cols, Stride: cols}
+	switch t.DType {
+	case checkpoint.F32:
+		op.Type, op.F32 = simd.F32, simd.Float32s(t.Data)
+	case checkpoint.BF16:
+		op.Type, op.Raw = simd.BF16, simd.Uint16s(t.Data)
+	case checkpoint.F16:
+		op.Type, op.Raw = simd.F16, simd.Uint16s(t.Data)
+	default:
+		return tensor{}, fmt.Errorf("cpu: tensor %s has type %s: F32, BF16 or F16 is needed", t.Name, t.DType)
+	}
+	return tensor{op: op}, nil
 }
 
 // loadTrainable copies every tensor as float32 and gives it a gradient.
@@ -101,7 +109,7 @@ func assemble(c *model.Config, held map[string]tensor) *weights {
 	}
 	lin := func(name string) linear {
 		t := held[name+".weight"]
-		l := linear{w: t.op, dw: t.grad}
+		l := linear{w: t.op, dw: t.grad, lora: t.lora}
 		l.b, l.db = vector(name + ".bias")
 		return l
 	}
@@ -111,7 +119,7 @@ func assemble(c *model.Config, held map[string]tensor) *weights {
 	}
 	w := &weights{embed: lin(n.Embed), final: nrm(n.FinalNorm)}
 	w.head = w.embed
-	if !c.Tied {
+	if _, own := held[n.Head+".weight"]; own {
 		w.head = lin(n.Head)
 	}
 	for i := range c.Layers {
