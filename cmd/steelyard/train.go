@@ -21,11 +21,12 @@ type trainOptions struct {
 	Cache        string `yaml:"cache" usage:"cache that precompute made"`
 	Threads      int    `yaml:"threads" usage:"threads that compute; 0: all cores"`
 	ChatTemplate string `yaml:"chat_template" usage:"file with the chat template the cache was made with, where it is not the model's; saved with the trained model"`
+	bitsOptions
 	trainer.Options
 }
 
 func newTrain(s streams) *cobra.Command {
-	o := trainOptions{Options: trainer.DefaultOptions()}
+	o := trainOptions{bitsOptions: defaultBitsOptions(), Options: trainer.DefaultOptions()}
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "train --model DIR --cache DIR --output DIR",
@@ -64,7 +65,8 @@ func runTrain(ctx context.Context, o trainOptions, s streams) (trainer.Summary, 
 		err = errors.Join(err, fmt.Errorf("threads: %d is negative; 0 uses every core", o.Threads))
 	}
 	template, templateErr := readTemplate(o.ChatTemplate)
-	if err := errors.Join(err, templateErr); err != nil {
+	scheme, schemeErr := o.scheme()
+	if err := errors.Join(err, templateErr, schemeErr); err != nil {
 		return none, usageError{err}
 	}
 	st, err := storage.OpenURL(ctx, o.Cache)
@@ -77,6 +79,9 @@ func runTrain(ctx context.Context, o trainOptions, s streams) (trainer.Summary, 
 	}
 	defer dir.Close()
 	config, err := dir.Config()
+	if err == nil && scheme != nil {
+		err = dir.Quantize(config, *scheme)
+	}
 	if err != nil {
 		return none, err
 	}
