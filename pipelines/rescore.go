@@ -8,6 +8,7 @@ import (
 
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
 	"github.com/steelyard-ml/steelyard/model/cpu"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/transforms/reflogp"
@@ -17,6 +18,7 @@ import (
 type Rescorer struct {
 	model  reflogp.Model
 	open   *checkpoint.Dir
+	added  *adapter.Adapter
 	scorer model.Scorer
 }
 
@@ -47,10 +49,14 @@ func (r *Rescorer) load(ctx context.Context, made schemas.Fingerprint) error {
 	if err != nil {
 		return err
 	}
-	if r.scorer, err = cpu.NewScorer(d, c, cpu.Options{}); err != nil {
-		return errors.Join(err, d.Close())
+	added, err := r.model.OpenAdapter(c)
+	if err == nil {
+		r.scorer, err = cpu.NewScorer(d, c, cpu.Options{Adapter: added})
 	}
-	r.open = d
+	if err != nil {
+		return errors.Join(err, added.Close(), d.Close())
+	}
+	r.open, r.added = d, added
 	return nil
 }
 
@@ -59,7 +65,7 @@ func (r *Rescorer) Close() error {
 	if r.scorer == nil {
 		return nil
 	}
-	return errors.Join(r.scorer.Close(), r.open.Close())
+	return errors.Join(r.scorer.Close(), r.added.Close(), r.open.Close())
 }
 
 // RepairRun returns the record of a repair of a cache that this process begins now.

@@ -27,6 +27,7 @@ type precomputeOptions struct {
 	dataOptions
 	bitsOptions
 
+	Adapter       string        `yaml:"adapter" usage:"directory of a LoRA adapter that belongs to the reference"`
 	Cache         string        `yaml:"cache" usage:"directory of the cache to make or to grow"`
 	Runner        string        `yaml:"runner" usage:"what runs the pipeline: direct or prism"`
 	TokenLogps    bool          `yaml:"token_logps" usage:"keep the value of every completion token beside the sums"`
@@ -129,7 +130,8 @@ func (o *precomputeOptions) pipeline() (pipelines.Options, error) {
 	t, err := o.encoder()
 	scheme, schemeErr := o.scheme()
 	p := pipelines.DefaultOptions()
-	p.Inputs, p.Pairs, p.Model, p.Cache = o.Pairs, o.reader(), reflogp.Model{Dir: o.Model, Quantize: scheme}, o.Cache
+	p.Inputs, p.Pairs, p.Cache = o.Pairs, o.reader(), o.Cache
+	p.Model = reflogp.Model{Dir: o.Model, Adapter: o.Adapter, Quantize: scheme}
 	p.Template, p.Date, p.MaxLength, p.Boundary, p.Identical = t.Template, t.Date, t.MaxLength, t.Boundary, t.Identical
 	p.TokenLogps, p.MaxQuarantine, p.RollEvery = o.TokenLogps, o.MaxQuarantine, o.RollEvery
 	p.Threads, p.BatchTokens, p.Runner = o.Threads, o.BatchTokens, o.Runner

@@ -18,8 +18,9 @@ import (
 
 // verifyOptions are the options of verify.
 type verifyOptions struct {
-	Cache string `yaml:"cache" usage:"cache to verify"`
-	Model string `yaml:"model" usage:"the reference: rows are scored again with it"`
+	Cache   string `yaml:"cache" usage:"cache to verify"`
+	Model   string `yaml:"model" usage:"the reference: rows are scored again with it"`
+	Adapter string `yaml:"adapter" usage:"directory of a LoRA adapter that belongs to the reference"`
 	bitsOptions
 	Sample int    `yaml:"sample" usage:"how many random rows of values are scored again; 0: all"`
 	Seed   uint64 `yaml:"seed" usage:"which rows are scored again"`
@@ -71,7 +72,7 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, asJSON bool) err
 	m := newMeter(s.err)
 	defer m.done()
 	if o.Model != "" {
-		r := pipelines.NewRescorer(reflogp.Model{Dir: o.Model, Quantize: scheme})
+		r := pipelines.NewRescorer(reflogp.Model{Dir: o.Model, Adapter: o.Adapter, Quantize: scheme})
 		defer r.Close()
 		check.Score = showRescored(m, r.Score)
 	}

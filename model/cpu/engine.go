@@ -81,6 +81,9 @@ func NewTrainable(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Traina
 		return nil, err
 	}
 	if o.Adapter != nil {
+		if p := o.Adapter.Config.LoraDropout; p != 0 {
+			return nil, fmt.Errorf("cpu: the adapter asks for a lora_dropout of %v, which is not supported: set it to 0 in its adapter_config.json", p)
+		}
 		e, err := newFrozen(cfg, d.Tensor, true, o)
 		if err != nil {
 			return nil, err

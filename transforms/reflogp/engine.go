@@ -49,7 +49,15 @@ func (cpuEngine) Describe(m Model) (*Reference, error) {
 	if err := d.Validate(c); err != nil {
 		return nil, err
 	}
+	added, err := m.OpenAdapter(c)
+	if err != nil {
+		return nil, err
+	}
+	defer added.Close()
 	items, err := d.Fingerprint(c, cpu.Numerics())
+	if err == nil {
+		items, err = added.Mark(items, d, c)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +73,14 @@ func (cpuEngine) Load(m Model, threads int) (model.Scorer, error) {
 	if err != nil {
 		return nil, err
 	}
-	sc, err := cpu.NewScorer(d, c, cpu.Options{Threads: threads})
+	added, err := m.OpenAdapter(c)
 	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	sc, err := cpu.NewScorer(d, c, cpu.Options{Threads: threads, Adapter: added})
+	if err != nil {
+		added.Close()
 		d.Close()
 		return nil, err
 	}

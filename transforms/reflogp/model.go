@@ -124,21 +124,26 @@ func identity(engine string, m Model) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reflogp: %w", err)
 	}
-	entries, err := os.ReadDir(m.Dir)
-	if err != nil {
-		return "", fmt.Errorf("reflogp: model: %w", err)
-	}
 	id := engine + " " + string(how)
-	for _, e := range entries {
-		if ext := filepath.Ext(e.Name()); ext != ".safetensors" && ext != ".json" {
+	for _, dir := range []string{m.Dir, m.Adapter} {
+		if dir == "" {
 			continue
 		}
-		// Stat, not Info: model directories are often links into a store.
-		info, err := os.Stat(filepath.Join(m.Dir, e.Name()))
+		entries, err := os.ReadDir(dir)
 		if err != nil {
 			return "", fmt.Errorf("reflogp: model: %w", err)
 		}
-		id += fmt.Sprintf("\n%s %d %d", e.Name(), info.Size(), info.ModTime().UnixNano())
+		for _, e := range entries {
+			if ext := filepath.Ext(e.Name()); ext != ".safetensors" && ext != ".json" {
+				continue
+			}
+			// Stat, not Info: model directories are often links into a store.
+			info, err := os.Stat(filepath.Join(dir, e.Name()))
+			if err != nil {
+				return "", fmt.Errorf("reflogp: model: %w", err)
+			}
+			id += fmt.Sprintf("\n%s %d %d", e.Name(), info.Size(), info.ModTime().UnixNano())
+		}
 	}
 	return id, nil
 }

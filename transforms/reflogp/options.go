@@ -7,6 +7,7 @@ import (
 
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
 	"github.com/steelyard-ml/steelyard/model/checkpoint/quant"
 	"github.com/steelyard-ml/steelyard/schemas"
 )
@@ -17,6 +18,8 @@ type Model struct {
 	Dir string `json:"dir"`
 	// Quantize is how its linear layers are held in 4 bits; nil leaves them as they are stored.
 	Quantize *quant.Scheme `json:"quantize,omitempty"`
+	// Adapter is the directory of a LoRA adapter that is added to it, or "".
+	Adapter string `json:"adapter,omitempty"`
 }
 
 // Validate returns every fault of the model that can be seen without looking at its files.
@@ -34,8 +37,18 @@ func (m Model) Validate() error {
 // Absolute returns the model with the absolute paths of its files.
 func (m Model) Absolute() (Model, error) {
 	var err error
-	m.Dir, err = filepath.Abs(m.Dir)
+	if m.Dir, err = filepath.Abs(m.Dir); err == nil && m.Adapter != "" {
+		m.Adapter, err = filepath.Abs(m.Adapter)
+	}
 	return m, err
+}
+
+// OpenAdapter opens the adapter of the checkpoint with that configuration, or returns nil where there is none. The caller closes it.
+func (m Model) OpenAdapter(c *model.Config) (*adapter.Adapter, error) {
+	if m.Adapter == "" {
+		return nil, nil
+	}
+	return adapter.Open(m.Adapter, c)
 }
 
 // Open opens the checkpoint and reads its configuration. The caller closes the directory.
