@@ -21,10 +21,10 @@ import (
 // distance says what float32 can promise. Loss, gradient norm, learning rate and rewards of every step must be within ten times that step's
 // distance, at least 1e-5 of the value; the others within ten times the largest distance of the run, since they may agree by chance in a step.
 func TestGoldenTrajectory(t *testing.T) {
-	for _, name := range []string{"full_sigmoid", "lora", "lora_all_rslora"} {
+	for _, name := range []string{"full_sigmoid", "lora", "lora_all_rslora", "qlora"} {
 		t.Run(name, func(t *testing.T) {
 			init := ""
-			if strings.HasPrefix(name, "lora") {
+			if strings.Contains(name, "lora") {
 				init = tol.Golden(t, "trajectories/"+name+"_init")
 			}
 			goldenTrajectory(t, newBenchOf(t, name, init, nil), name)

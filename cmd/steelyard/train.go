@@ -20,12 +20,13 @@ type trainOptions struct {
 	Threads      int    `yaml:"threads" usage:"threads that compute; 0: all cores"`
 	ChatTemplate string `yaml:"chat_template" usage:"file with the chat template the cache was made with, where it is not the model's; saved with the trained model"`
 	Adapter      string `yaml:"adapter" usage:"directory of a LoRA adapter to begin with: it is trained in place of the weights, and the cache must be made with it"`
+	bitsOptions
 	loraOptions
 	trainer.Options
 }
 
 func newTrain(s streams) *cobra.Command {
-	o := trainOptions{Options: trainer.DefaultOptions()}
+	o := trainOptions{bitsOptions: defaultBitsOptions(), Options: trainer.DefaultOptions()}
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "train --model DIR --cache DIR --output DIR",
@@ -65,14 +66,15 @@ func runTrain(ctx context.Context, o trainOptions, s streams) (trainer.Summary, 
 		err = errors.Join(err, fmt.Errorf("threads: %d is negative; 0 uses every core", o.Threads))
 	}
 	template, templateErr := readTemplate(o.ChatTemplate)
-	if err := errors.Join(err, o.loraOptions.validate(o.Adapter), templateErr); err != nil {
+	scheme, schemeErr := o.scheme()
+	if err := errors.Join(err, o.loraOptions.validate(o.Adapter), schemeErr, templateErr); err != nil {
 		return none, usageError{err}
 	}
 	st, err := storage.OpenURL(ctx, o.Cache)
 	if err != nil {
 		return none, err
 	}
-	policy, err := openPolicy(o)
+	policy, err := openPolicy(o, scheme)
 	if err != nil {
 		return none, err
 	}

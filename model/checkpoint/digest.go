@@ -27,13 +27,14 @@ func (d *Dir) Fingerprint(c *model.Config, numerics string) ([]Item, error) {
 		{"weights", weights, d.path},
 		{"architecture", c.Digest(), c.String()},
 		{"adapter", "none", ""},
-		{"quantization", "none", ""},
+		{"quantization", d.quantization(), ""},
 		{"numerics", numerics, ""},
 	}, nil
 }
 
 // WeightsDigest returns "sha256:" and a digest over name, shape and widened float32 values of every tensor of the configuration, in
-// order of c.Tensors. So neither resharding nor an exact widening changes it, and a tied head counts once.
+// order of c.Tensors: the numbers that are computed with. So neither resharding nor an exact widening changes it, a tied head counts once,
+// and 4-bit weights are the same whether they are stored or made.
 func (d *Dir) WeightsDigest(c *model.Config) (string, error) {
 	specs := c.Tensors()
 	sums := make([][sha256.Size]byte, len(specs))

@@ -23,6 +23,9 @@ type Options struct {
 // Backward once.
 var ErrNoForward = errors.New("cpu: Backward without a Forward before it")
 
+// ErrFrozen is returned by NewTrainable for weights in 4 bits without an adapter: they can't be trained themselves.
+var ErrFrozen = errors.New("cpu: weights in 4 bits are frozen: train an adapter on them (use_peft), or leave out load_in_4bit")
+
 // An Engine is a model.Scorer, and a model.Trainable where it was made with NewTrainable. It serves one call at a time.
 type Engine struct {
 	cfg    *model.Config
@@ -86,6 +89,9 @@ func NewTrainable(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Traina
 			return nil, err
 		}
 		return e, nil
+	}
+	if d.Quantized() {
+		return nil, ErrFrozen
 	}
 	held, params, err := loadTrainable(cfg, d.Tensor)
 	if err != nil {

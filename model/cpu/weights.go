@@ -41,9 +41,14 @@ func loadFrozen(c *model.Config, from source) (map[string]tensor, error) {
 		if err != nil {
 			return nil, err
 		}
-		if held[spec.Name], err = frozen(t); err != nil {
+		w, err := frozen(t)
+		if err != nil {
 			return nil, err
 		}
+		if t.Quant != nil && spec.Kind == model.Conv1D { // in 4 bits it is (out, in)
+			w.op = w.op.T()
+		}
+		held[spec.Name] = w
 	}
 	return held, nil
 }
@@ -59,8 +64,12 @@ func frozen(t checkpoint.Tensor) (tensor, error) {
 		op.Type, op.Raw = simd.BF16, simd.Uint16s(t.Data)
 	case checkpoint.F16:
 		op.Type, op.Raw = simd.F16, simd.Uint16s(t.Data)
+	case checkpoint.NF4, checkpoint.FP4:
+		run, scales := t.Quant.Scales()
+		values := t.Quant.Type.Values()
+		op.Type, op.Codes = simd.Code4, &simd.Codes{Data: t.Quant.Codes, Values: &values, Scales: scales, Run: run}
 	default:
-		return tensor{}, fmt.Errorf("cpu: tensor %s has type %s: F32, BF16 or F16 is needed", t.Name, t.DType)
+		return tensor{}, fmt.Errorf("cpu: tensor %s has type %s: F32, BF16, F16 or 4 bits are needed", t.Name, t.DType)
 	}
 	return tensor{op: op}, nil
 }

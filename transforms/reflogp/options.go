@@ -58,6 +58,9 @@ func (m Model) Open() (*checkpoint.Dir, *model.Config, error) {
 		return nil, nil, err
 	}
 	c, err := d.Config()
+	if err == nil && m.Quantize != nil {
+		err = d.Quantize(c, *m.Quantize)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, d.Close())
 	}
