@@ -99,7 +99,7 @@ func (r *run) backward(ctx context.Context, k int, pairs []scored, groups []span
 		default:
 			r.evaluate(pairs, groups, terms)
 		}
-		if err := r.policy.Backward(ctx, gradient(pairs[c.From:c.To], terms[c.From:c.To], weights[c.From:c.To])); err != nil {
+		if err := r.policy.Backward(ctx, gradient(pairs[c.From:c.To], terms[c.From:c.To], weights[c.From:c.To]), nil); err != nil {
 			return err
 		}
 	}

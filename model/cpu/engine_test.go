@@ -31,7 +31,7 @@ func train(t testing.TB, e *Engine, b model.Batch, dLogp []float32) (model.Score
 	t.Helper()
 	s, err := e.Forward(context.Background(), b, 0)
 	if err == nil {
-		err = e.Backward(context.Background(), dLogp)
+		err = e.Backward(context.Background(), dLogp, nil)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +221,7 @@ func TestSharedPromptGradients(t *testing.T) {
 			if _, err := e.Forward(context.Background(), one, 0); err != nil {
 				t.Fatal(err)
 			}
-			if err := e.Backward(context.Background(), d[:len(c)]); err != nil {
+			if err := e.Backward(context.Background(), d[:len(c)], nil); err != nil {
 				t.Fatal(err)
 			}
 			d = d[len(c):]
@@ -301,20 +301,20 @@ func TestRefusals(t *testing.T) {
 	if _, err := e.Forward(context.Background(), fits, 0); err != nil {
 		t.Errorf("a sequence of exactly max_position_embeddings tokens: %v", err)
 	}
-	if err := e.Backward(context.Background(), make([]float32, 3)); err == nil || !strings.Contains(err.Error(), "3 gradients for 4") {
+	if err := e.Backward(context.Background(), make([]float32, 3), nil); err == nil || !strings.Contains(err.Error(), "3 gradients for 4") {
 		t.Errorf("Backward with too few gradients: %v", err)
 	}
-	if err := e.Backward(context.Background(), make([]float32, 4)); err != nil {
+	if err := e.Backward(context.Background(), make([]float32, 4), nil); err != nil {
 		t.Errorf("Backward after a refused one: %v", err)
 	}
-	if err := e.Backward(context.Background(), make([]float32, 4)); !errors.Is(err, ErrNoForward) {
+	if err := e.Backward(context.Background(), make([]float32, 4), nil); !errors.Is(err, ErrNoForward) {
 		t.Errorf("a second Backward: %v", err)
 	}
 	if _, err := e.Forward(context.Background(), fits, 0); err != nil {
 		t.Fatal(err)
 	}
 	score(t, e, fits, 0)
-	if err := e.Backward(context.Background(), make([]float32, 4)); !errors.Is(err, ErrNoForward) {
+	if err := e.Backward(context.Background(), make([]float32, 4), nil); !errors.Is(err, ErrNoForward) {
 		t.Errorf("Backward after Score: %v", err)
 	}
 }
@@ -328,7 +328,7 @@ func TestCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	if err := e.Backward(ctx, make([]float32, b.Scored())); !errors.Is(err, context.Canceled) {
+	if err := e.Backward(ctx, make([]float32, b.Scored()), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Backward: %v", err)
 	}
 	if _, err := e.Score(ctx, b, 0); !errors.Is(err, context.Canceled) {

@@ -49,7 +49,7 @@ func (s small) model() *model.Config {
 // resize sets the blocks.
 func (s small) resize(e *Engine) *Engine {
 	if s.keys > 0 {
-		e.attn.keyBlock, e.attn.queryBlock, e.headRows, e.headVocab = s.keys, s.queries, s.headRows, s.headVocab
+		e.attn.KeyBlock, e.attn.QueryBlock, e.headRows, e.headVocab = s.keys, s.queries, s.headRows, s.headVocab
 	}
 	return e
 }
