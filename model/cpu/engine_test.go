@@ -133,7 +133,7 @@ func TestGradientsAgainstDifferences(t *testing.T) {
 }
 
 func TestSameBits(t *testing.T) {
-	for _, s := range smalls {
+	for _, s := range everyKind {
 		t.Run(s.name, func(t *testing.T) {
 			w := randomWeights(s.model(), 3)
 			data := samples(s.cfg.Vocab, 4)
@@ -174,7 +174,7 @@ func TestSameBits(t *testing.T) {
 }
 
 func TestAppendedTokensChangeNothingBefore(t *testing.T) {
-	for _, s := range smalls {
+	for _, s := range everyKind {
 		t.Run(s.name, func(t *testing.T) {
 			e := s.scorer(t, randomWeights(s.model(), 3), checkpoint.F32, Options{})
 			x := samples(s.cfg.Vocab, 8)[4]
@@ -191,7 +191,7 @@ func TestAppendedTokensChangeNothingBefore(t *testing.T) {
 }
 
 func TestGradientsDontDependOnThreads(t *testing.T) {
-	for _, s := range smalls {
+	for _, s := range everyKind {
 		t.Run(s.name, func(t *testing.T) {
 			w := randomWeights(s.model(), 3)
 			b := batchOf(samples(s.cfg.Vocab, 4)...)
@@ -209,27 +209,30 @@ func TestGradientsDontDependOnThreads(t *testing.T) {
 
 // A group of several completions has the gradients of as many sequences, and both add to what is there.
 func TestSharedPromptGradients(t *testing.T) {
-	s := smalls[1]
-	w := randomWeights(s.model(), 3)
-	e := s.trainable(t, w, Options{})
-	for _, x := range samples(s.cfg.Vocab, 4) {
-		b := batchOf(x)
-		d := randomGradient(b.Scored(), 6)
-		_, shared := train(t, e, b, d)
-		for _, c := range x.completions {
-			one := batchOf(sample{x.prompt, [][]int32{c}})
-			if _, err := e.Forward(context.Background(), one, 0); err != nil {
-				t.Fatal(err)
+	for _, s := range everyKind {
+		t.Run(s.name, func(t *testing.T) {
+			w := randomWeights(s.model(), 3)
+			e := s.trainable(t, w, Options{})
+			for _, x := range samples(s.cfg.Vocab, 4) {
+				b := batchOf(x)
+				d := randomGradient(b.Scored(), 6)
+				_, shared := train(t, e, b, d)
+				for _, c := range x.completions {
+					one := batchOf(sample{x.prompt, [][]int32{c}})
+					if _, err := e.Forward(context.Background(), one, 0); err != nil {
+						t.Fatal(err)
+					}
+					if err := e.Backward(context.Background(), d[:len(c)], nil); err != nil {
+						t.Fatal(err)
+					}
+					d = d[len(c):]
+				}
+				compareGradients(t, e.Params(), shared)
+				for _, p := range e.Params() {
+					clear(p.Grad)
+				}
 			}
-			if err := e.Backward(context.Background(), d[:len(c)], nil); err != nil {
-				t.Fatal(err)
-			}
-			d = d[len(c):]
-		}
-		compareGradients(t, e.Params(), shared)
-		for _, p := range e.Params() {
-			clear(p.Grad)
-		}
+		})
 	}
 }
 
