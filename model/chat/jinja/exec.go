@@ -115,6 +115,7 @@ func (r *Run) assign(target expr, v py.Value) {
 	case *name:
 		*r.at(t.where) = v
 	case *nsref:
+		checkAttribute(r.VM, t.attr)
 		(*r.at(t.ns.where)).(*namespace).attrs.Set(t.attr, v)
 	case *tuple:
 		items := r.VM.Items(v)

@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/steelyard-ml/steelyard/model/chat/py"
 )
@@ -15,7 +16,12 @@ func globals() map[string]py.Value {
 		"range": function("range", py.NewRange),
 		"dict":  function("dict", func(vm *py.VM, a py.Args) py.Value { return py.DictOf(vm, a) }),
 		"namespace": function("namespace", func(vm *py.VM, a py.Args) py.Value {
-			return &namespace{py.DictOf(vm, a)}
+			n := &namespace{py.DictOf(vm, a)}
+			for i := range n.attrs.Len() {
+				name, _ := n.attrs.Entry(i)
+				checkAttribute(vm, name)
+			}
+			return n
 		}),
 		"cycler": function("cycler", newCycler),
 		"joiner": function("joiner", newJoiner),
@@ -28,6 +34,14 @@ func globals() map[string]py.Value {
 
 // A namespace is the one value whose attributes a template may set.
 type namespace struct{ attrs *py.Dict }
+
+// checkAttribute refuses the names that transformers' namespaces refuse: what begins with an underscore is Python's own.
+func checkAttribute(vm *py.VM, name py.Value) {
+	if text, ok := py.Text(name); ok && strings.HasPrefix(text, "_") {
+		py.Throw("SecurityError", "Chat templates cannot store underscore-prefixed attributes on a namespace, but got %s. Please rename the attribute.",
+			vm.Repr(name))
+	}
+}
 
 func (n *namespace) Type() string { return "jinja2.utils.Namespace" }
 
