@@ -14,7 +14,7 @@ func globals() map[string]py.Value {
 	}
 	return map[string]py.Value{
 		"range": function("range", py.NewRange),
-		"dict":  function("dict", func(vm *py.VM, a py.Args) py.Value { return py.DictOf(vm, a) }),
+		"dict":  dictType{},
 		"namespace": function("namespace", func(vm *py.VM, a py.Args) py.Value {
 			n := &namespace{py.DictOf(vm, a)}
 			for i := range n.attrs.Len() {
@@ -32,6 +32,40 @@ func globals() map[string]py.Value {
 	}
 }
 
+// compiled is where transformers defines the types that take the place of Jinja's.
+const compiled = "transformers.utils.chat_template_utils."
+
+// A dictType is the global dict: transformers leaves a template its two ways to make a dict.
+type dictType struct{}
+
+func (dictType) Type() string { return compiled + "TemplateDict" }
+
+func (dictType) Call(vm *py.VM, a py.Args) py.Value { return py.DictOf(vm, a) }
+
+func (dictType) Attr(_ *py.VM, name string) (py.Value, bool) {
+	if name != "fromkeys" {
+		return nil, false
+	}
+	return &py.Func{Name: name, Call: func(vm *py.VM, a py.Args) py.Value {
+		p := a.Bind(name, "_iterable", "_value?")
+		d, value := py.NewDict(), p[1]
+		if value == nil {
+			value = py.None
+		}
+		for _, key := range vm.Items(p[0]) {
+			vm.Grow(2)
+			vm.Key(key)
+			d.Set(key, value)
+		}
+		return d
+	}}, true
+}
+
+func (dictType) Repr(*py.VM) string {
+	py.Throw("TypeError", "printing dict: its text in Python is an address in memory")
+	return ""
+}
+
 // A namespace is the one value whose attributes a template may set.
 type namespace struct{ attrs *py.Dict }
 
@@ -43,7 +77,7 @@ func checkAttribute(vm *py.VM, name py.Value) {
 	}
 }
 
-func (n *namespace) Type() string { return "jinja2.utils.Namespace" }
+func (n *namespace) Type() string { return compiled + "TemplateNamespace" }
 
 func (n *namespace) Attr(_ *py.VM, name string) (py.Value, bool) { return n.attrs.Get(name) }
 

@@ -52,7 +52,7 @@ type Undefined struct {
 	Kind string // of the error; "" is UndefinedError
 }
 
-// An Object is a value that is defined outside this package. Type is its qualified Python type, as "jinja2.utils.Namespace".
+// An Object is a value that is defined outside this package. Type is its qualified Python type, as "jinja2.utils.Cycler".
 type Object interface {
 	Type() string
 	Attr(vm *VM, name string) (Value, bool)
