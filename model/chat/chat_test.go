@@ -183,7 +183,7 @@ func TestLimits(t *testing.T) {
 		text := ""
 		tmpl, err := chat.Parse(c.template)
 		if err == nil {
-			tmpl.Tighten()
+			tmpl.Tighten(300_000, 8<<20)
 			text, err = tmpl.Render(chat.Input{Messages: `[{}]`})
 		}
 		var got *chat.Error
@@ -222,17 +222,33 @@ func TestConcurrent(t *testing.T) {
 	wg.Wait()
 }
 
-// FuzzRender: no template and no input makes the engine panic, and every error is one that its caller can tell apart.
+// FuzzRender: no template and no input makes the engine panic or allocate beyond what the template's size and the limits allow, and
+// every error is one that its caller can tell apart.
 func FuzzRender(f *testing.F) {
 	for _, c := range loadCases(f).Cases {
 		f.Add(c.Template, conversation)
 	}
 	f.Fuzz(func(t *testing.T, template, messages string) {
-		_, err := render(template, chat.Input{Messages: messages, Args: `{"l": [3, 1], "s": "a b", "d": {"a": 1}, "i": 7, "t": true}`})
-		var e *chat.Error
-		if err != nil && !errors.As(err, &e) && !errors.Is(err, chat.ErrInput) {
-			t.Errorf("%q: %v", template, err)
+		tell := func(err error) {
+			var e *chat.Error
+			if err != nil && !errors.As(err, &e) && !errors.Is(err, chat.ErrInput) {
+				t.Errorf("%q: %v", template, err)
+			}
 		}
+		var tmpl *chat.Template
+		tol.AllocatesAtMost(t, 1<<20+2000*int64(len(template)), func() {
+			var err error
+			tmpl, err = chat.Parse(template)
+			tell(err)
+		})
+		if tmpl == nil {
+			return
+		}
+		tmpl.Tighten(20_000, 1<<20)
+		tol.AllocatesAtMost(t, 16<<20+500*int64(len(messages)), func() {
+			_, err := tmpl.Render(chat.Input{Messages: messages, Args: `{"l": [3, 1], "s": "a b", "d": {"a": 1}, "i": 7, "t": true}`, AddGenerationPrompt: true})
+			tell(err)
+		})
 	})
 }
 

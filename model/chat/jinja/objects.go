@@ -189,7 +189,7 @@ func (m *macroValue) Attr(_ *py.VM, name string) (py.Value, bool) {
 // Call binds the arguments as Jinja's Macro does and returns the text of the body.
 func (m *macroValue) Call(_ *py.VM, a py.Args) py.Value {
 	r, def := m.run, m.def
-	f := newFrame(def.fn, m.home)
+	f := r.newFrame(def.fn, m.home)
 	pos := a.Pos
 	kw := append([]py.Kwarg(nil), a.Kw...)
 	pop := func(id string) py.Value {
