@@ -28,8 +28,8 @@ type Tuple struct {
 	Names []string
 }
 
-// A Range is Python's range of Len values from Start.
-type Range struct{ Start, Step, Len int64 }
+// A Range is Python's range of Len values from Start. Stop is only shown.
+type Range struct{ Start, Stop, Step, Len int64 }
 
 // An Iter is a generator or an iterator: it gives each value once. Kind is Python's name of its type.
 type Iter struct {
@@ -261,6 +261,7 @@ type Limits struct {
 type VM struct {
 	steps, bytes int64
 	depth        int
+	printing     []*Dict // whose text is being made, the innermost last
 }
 
 // New returns a VM with these limits.
