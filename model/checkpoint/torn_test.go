@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"github.com/steelyard-ml/steelyard/model"
-	"github.com/steelyard-ml/steelyard/model/family"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/family"
 )
 
 const (
