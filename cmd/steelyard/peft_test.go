@@ -30,6 +30,14 @@ func TestPEFTLoadsWhatWasTrained(t *testing.T) {
 	tiedCache := filepath.Join(dir, "tied")
 	invoke(t, exitDone, "precompute", "--model", tied, "--pairs", tokens, "--format", "tokens", "--cache", tiedCache)
 	patterns := patternAdapter(t, demo)
+	type trained struct {
+		Model     string `json:"model"`
+		Adapter   string `json:"adapter"`
+		Pairs     string `json:"pairs"`
+		Tokenizer bool   `json:"tokenizer"`
+	}
+	of := map[string][]schemas.CachedPair{demo: rows(t, cacheDir), tied: rows(t, tiedCache)}
+	cases := map[string]trained{}
 	for name, c := range map[string]struct {
 		model, cache string
 		args         []string
@@ -44,17 +52,23 @@ func TestPEFTLoadsWhatWasTrained(t *testing.T) {
 		"tied embedding":  {tied, tiedCache, []string{"--lora-r", "4", "--lora-modules-to-save", "embed_tokens"}},
 		"tied both":       {tied, tiedCache, []string{"--lora-r", "4", "--lora-modules-to-save", "embed_tokens,lm_head"}},
 	} {
+		run := filepath.Join(t.TempDir(), "run")
+		invoke(t, exitDone, append([]string{"train", "--model", c.model, "--cache", c.cache, "--output", run, "--learning-rate", "1e-3",
+			"--max-steps", "5", "--save-strategy", "no"}, c.args...)...)
+		cases[name] = trained{c.model, run, pairsFile(t, of[c.model]), c.model == demo}
+	}
+	text, err := json.Marshal(cases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string][][2]float64
+	pythonWith(t, string(text), &got, "peft_logps.py")
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			runDir := filepath.Join(t.TempDir(), "run")
-			invoke(t, exitDone, append([]string{"train", "--model", c.model, "--cache", c.cache, "--output", runDir, "--learning-rate", "1e-3",
-				"--max-steps", "5", "--save-strategy", "no"}, c.args...)...)
-			all := rows(t, c.cache)
-			var got [][2]float64
-			python(t, &got, "peft_logps.py", c.model, runDir, pairsFile(t, all))
-			ours := score(t, c.model, runDir, all)
-			compareSums(t, all, ours, got)
+			ours := score(t, c.Model, c.Adapter, of[c.Model])
+			compareSums(t, of[c.Model], ours, got[name])
 			moved := 0.0
-			for i, p := range all {
+			for i, p := range of[c.Model] {
 				moved = max(moved, math.Abs(ours[i][0]-p.RefChosenLogps), math.Abs(ours[i][1]-p.RefRejectedLogps))
 			}
 			if moved < 0.05 {
