@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/family"
 )
 
 const (
@@ -160,7 +161,7 @@ func ReadConfig(dir string) (*model.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	c, err := model.ParseConfig(text)
+	c, err := family.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %s: %w", dir, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/tol"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/family"
 )
 
 // A golden is what transformers computed in float64 for a small random checkpoint (testdata/goldens/README.md).
@@ -47,7 +48,7 @@ func open(t testing.TB, dir, config string) (*checkpoint.Dir, *model.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := model.ParseConfig(text)
+	c, err := family.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
