@@ -7,6 +7,7 @@ TRAJECTORY.json holds `options` (DPOConfig's names) and `pairs` (prompt_ids, cho
 The script adds the log of a run in float32, the log of one in float64, and saves the final weights of
 the float32 run in FINAL_DIR. Rows come in the order of the file; the reference is the starting model.
 """
+import copy
 import json
 import os
 import pathlib
@@ -35,7 +36,7 @@ def train(model_dir, options, pairs, dtype, final=None):
     with tempfile.TemporaryDirectory() as tmp:
         args = trl.DPOConfig(output_dir=tmp, logging_steps=1, report_to=[], save_strategy="no", bf16=False, fp16=False, use_cpu=True,
                              gradient_checkpointing=False, disable_tqdm=True, dataloader_drop_last=False, **options)
-        t = Ids(model=model, args=args, train_dataset=datasets.Dataset.from_list(pairs), processing_class=tokenizer)
+        t = Ids(model=model, ref_model=copy.deepcopy(model), args=args, train_dataset=datasets.Dataset.from_list(pairs), processing_class=tokenizer)
         t.train()
         log = [{k: v for k, v in row.items() if k not in KEEP_OUT and k != "step"} for row in t.state.log_history]
         if final:
@@ -52,7 +53,7 @@ def main():
     run["made_by"] = f"TRL {trl.__version__}, transformers {transformers.__version__}, torch {torch.__version__.split('+')[0]}, float32"
     run["log"] = train(model_dir, run["options"], run["pairs"], torch.float32, final)
     run["log_float64"] = train(model_dir, run["options"], run["pairs"], torch.float64)
-    path.write_text(json.dumps(run, indent=1) + "\n")
+    path.write_text(json.dumps(run) + "\n")
 
 
 if __name__ == "__main__":
