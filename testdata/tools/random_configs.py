@@ -222,3 +222,40 @@ def rope_scaling(c, family, r):
     if r.random() < 0.4:
         s["mscale"], s["mscale_all_dim"] = r.choice([0.707, 1.0, 1.3]), r.choice([0, 0.707, 1.0])
     return s
+
+
+ODD = [
+    {"is_causal": False}, {"original_max_position_embeddings": 24}, {"partial_rotary_factor": 0.5}, {"sliding_window": None}, {"sliding_window": 4},
+    {"use_sliding_window": True}, {"use_sliding_window": False, "sliding_window": 3}, {"layer_types": "full"}, {"layer_types": "sliding", "sliding_window": 5},
+    {"num_experts": 3}, {"num_local_experts": 3}, {"hidden_act": "relu"}, {"hidden_act": "gelu"}, {"hidden_activation": "relu"},
+    {"activation_function": "relu"}, {"sliding_window_pattern": 2}, {"_sliding_window_pattern": 2}, {"use_bidirectional_attention": True},
+    {"use_bidirectional_attention": False}, {"reorder_and_upcast_attn": True}, {"add_cross_attention": True}, {"no_rope_layers": [0, 0, 0, 0]},
+    {"no_rope_layers": [1, 0, 1, 0, 1]}, {"attention_bias": True}, {"mlp_bias": True}, {"router_jitter_noise": 0.5}, {"pad_token_id": -1},
+    {"rope_theta": 77}, {"rotary_emb_base": 77}, {"rotary_pct": 0.5}, {"rope_local_base_freq": 33.0}, {"clip_qkv": 0.5}, {"query_pre_attn_scalar": 3},
+    {"head_dim": 4}, {"hidden_size": 60, "num_attention_heads": 5, "num_hidden_layers": 1}, {"max_window_layers": 0, "use_sliding_window": True,
+    "sliding_window": 2}, {"norm_topk_prob": True}, {"mlp_only_layers": [0]}, {"decoder_sparse_step": 2}, {"scale_attn_weights": False},
+    {"scale_attn_by_inverse_layer_idx": True}, {"use_parallel_residual": False}, {"rms_norm_eps": 0.1}, {"layer_norm_eps": 0.1},
+    {"layer_norm_epsilon": 0.1}, {"embd_pdrop": 0.5, "resid_pdrop": 0.5, "attn_pdrop": 0.5}, {"attention_dropout": 0.5}, {"hidden_dropout": 0.5},
+    {"tie_word_embeddings": False}, {"attn_logit_softcapping": 2.0}, {"n_ctx": 8}, {"n_inner": 20}, {"is_decoder": True}, {"pretraining_tp": 2},
+    {"rope_parameters": {"rope_type": "dynamic", "factor": 4.0}}, {"rope_parameters": {"rope_type": "proportional", "partial_rotary_factor": 0.5}},
+    {"rope_parameters": {"rope_type": "linear", "factor": 4.0, "partial_rotary_factor": 1.0}}, {"rope_parameters": {"type": "linear", "factor": 4.0}},
+    {"rope_parameters": {"rope_type": "yarn", "factor": None, "original_max_position_embeddings": 16}}, {"rope_parameters": {"rope_theta": 55.0}},
+    {"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "beta_fast": 0, "beta_slow": 0, "mscale": 0, "mscale_all_dim": 1.0}},
+    {"rope_parameters": {"rope_type": "llama3", "type": "linear", "factor": 4.0, "low_freq_factor": 1, "high_freq_factor": 4}},
+    {"rope_parameters": {"full_attention": {"rope_theta": 55.0}, "sliding_attention": None}},
+    {"rope_parameters": {"full_attention": {"rope_type": "yarn", "factor": 4.0, "truncate": False, "original_max_position_embeddings": 16}}},
+    {"rope_parameters": {"full_attention": {"rope_theta": 55.0}, "truncate": False}},
+    {"rope_scaling": {"type": "linear", "factor": 3.0}}, {"rope_scaling": {"type": "linear", "rope_type": "default", "factor": 3.0}},
+    {"rope_scaling": {"rope_type": "linear", "factor": 3.0, "rope_theta": 55.0}}, {"rope_scaling": {}},
+    {"rope_scaling": {"rope_type": "linear", "factor": 3.0}, "rope_parameters": {"rope_type": "default", "rope_theta": 55.0}},
+    {"rope_scaling": {"rope_type": "longrope", "factor": 3.0, "short_factor": [1.5] * 4, "long_factor": [3.0] * 4}},
+]
+
+
+def oddity(c, family, r):
+    """Adds keys that the family may read, ignore or fail on, whatever its files usually say."""
+    for _ in range(r.choice([1, 1, 2])):
+        c.update(r.choice(ODD))
+    for word in ("full", "sliding"):
+        if c.get("layer_types") == word:
+            c["layer_types"] = [word + "_attention"] * c.get("num_hidden_layers", 2)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make tiny random checkpoints, and what transformers computes with them in float64.
 
-    python random_models.py OUT_DIR --seed 1 --count 48 [--family NAME]
+    python random_models.py OUT_DIR --seed 1 --count 48 [--family NAME] [--odd]
 
 OUT_DIR/NNN-FAMILY/ gets config.json, model.safetensors (float32, bfloat16 or float16), golden.json
 (pairs of token ids with the log-probability of every completion token, given reference sums, beta
@@ -9,6 +9,9 @@ and the mean sigmoid loss) and grads.safetensors (that loss's gradient of every 
 under the checkpoint's names). Models with routers also get the auxiliary loss that TRL's
 DPOTrainer adds, over both sequences of all pairs, and grads_aux.safetensors, the gradient of
 loss + router_aux_loss_coef * aux_loss.
+
+With --odd, configurations get keys that their family may read, ignore or fail on; where transformers
+fails, there is no golden.json.
 
 The model is loaded from the files, so that transformers' own reading of them is what is compared
 with, and runs in float64 but for what transformers computes in float32 whatever the weights are:
@@ -25,7 +28,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 import transformers
 
-from random_configs import FAMILIES, LONGEST, random_config
+from random_configs import FAMILIES, LONGEST, oddity, random_config
 
 GAP = 1e-3  # the least distance between the last expert chosen and the first one not
 
@@ -157,10 +160,12 @@ def golden(model, r, directory):
     (directory / "golden.json").write_text(json.dumps(out))
 
 
-def make(directory, family, seed):
+def make(directory, family, seed, odd):
     r = random.Random(seed)
     g = torch.Generator().manual_seed(seed)
     config = random_config(family, r)
+    if odd:
+        oddity(config, family, r)
     dtype = r.choice(["float32", "float32", "bfloat16", "float16"])
     config["dtype" if r.random() < 0.5 else "torch_dtype"] = dtype
     directory.mkdir(parents=True)
@@ -185,6 +190,7 @@ def main():
     args.add_argument("--seed", type=int, default=1)
     args.add_argument("--count", type=int, default=48)
     args.add_argument("--family", choices=FAMILIES)
+    args.add_argument("--odd", action="store_true")
     args = args.parse_args()
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
@@ -192,8 +198,10 @@ def main():
     for i in range(args.count):
         family = args.family or FAMILIES[i % len(FAMILIES)]
         try:
-            make(args.out / f"{i:03d}-{family}", family, args.seed * 1_000_003 + i)
+            make(args.out / f"{i:03d}-{family}", family, args.seed * 1_000_003 + i, args.odd)
         except Exception as err:
+            if args.odd:
+                continue
             raise SystemExit(f"{args.out}/{i:03d}-{family}: {type(err).__name__}: {err}") from err
 
 
