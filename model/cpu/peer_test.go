@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/steelyard-ml/steelyard/internal/tol"
+	"github.com/steelyard-ml/steelyard/model"
 )
 
 var (
@@ -39,20 +40,26 @@ func TestRandomModels(t *testing.T) {
 	if err != nil || len(all) != *models {
 		t.Fatalf("%d models were made, want %d (%v)", len(all), *models, err)
 	}
-	for _, model := range all {
-		t.Run(filepath.Base(model), func(t *testing.T) {
-			compareModel(t, model)
+	for _, path := range all {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			compareModel(t, path)
 			if t.Failed() {
-				text, _ := os.ReadFile(filepath.Join(model, "config.json"))
+				text, _ := os.ReadFile(filepath.Join(path, "config.json"))
 				t.Logf("%s", text)
 			}
-			os.RemoveAll(model) // a long run must not fill the disk
+			os.RemoveAll(path) // a long run must not fill the disk
 		})
 	}
 }
 
+// compareModel compares one model with what random_models.py says of it.
 func compareModel(t *testing.T, dir string) {
-	var g golden
+	t.Helper()
+	var g struct {
+		golden
+		Coef float64  `json:"router_aux_loss_coef"`
+		Aux  *float64 `json:"aux_loss"` // where the model has routers
+	}
 	readJSON(t, filepath.Join(dir, "golden.json"), &g)
 	d, c := open(t, dir, "config.json")
 	e, err := NewTrainable(d, c, Options{})
@@ -61,17 +68,63 @@ func compareModel(t *testing.T, dir string) {
 	}
 	defer e.Close()
 	b, want := g.batch()
-	got, err := e.Forward(context.Background(), b, 0)
-	if err != nil {
-		t.Fatal(err)
+	var want0 model.Want
+	if g.Aux != nil {
+		want0 = model.WantRouters
 	}
+	forward := func() model.Scores {
+		got, err := e.Forward(context.Background(), b, want0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	backward := func(dLogp []float32, dRouter [][]float32, gradients string) {
+		for _, p := range e.Params() {
+			clear(p.Grad)
+		}
+		if err := e.Backward(context.Background(), dLogp, dRouter); err != nil {
+			t.Fatal(err)
+		}
+		compareGradients(t, e.Params(), readGradients(t, filepath.Join(dir, gradients)))
+	}
+	got := forward()
 	compareLogps(t, got.Logp, want, 1e-5)
 	loss, dLogp := g.dLogp(got.Logp)
 	if math.Abs(loss-g.Loss) > 1e-5 {
 		t.Errorf("loss %v, want %v", loss, g.Loss)
 	}
-	if err := e.Backward(context.Background(), dLogp); err != nil {
-		t.Fatal(err)
+	backward(dLogp, nil, "grads.safetensors")
+	if g.Aux == nil {
+		return
 	}
-	compareGradients(t, e.Params(), readGradients(t, filepath.Join(dir, "grads.safetensors")))
+	aux, dRouter := auxLoss(forward().Routers, g.Coef)
+	if math.Abs(aux-*g.Aux) > 1e-5 {
+		t.Errorf("auxiliary loss %v, want %v", aux, *g.Aux)
+	}
+	backward(dLogp, dRouter, "grads_aux.safetensors")
+}
+
+// auxLoss is load_balancing_loss_func of transformers, E·Σ_e (share of the tokens that chose e)·(mean probability of e), and the gradient
+// of coef times it by every probability: tokens of all sequences and layers are counted together.
+func auxLoss(groups []model.Router, coef float64) (loss float64, d [][]float32) {
+	experts := len(groups[0].Chosen)
+	var n float64
+	chosen, prob := make([]float64, experts), make([]float64, experts)
+	for _, g := range groups {
+		n += g.Tokens
+		for e := range experts {
+			chosen[e] += g.Chosen[e]
+			prob[e] += g.Prob[e]
+		}
+	}
+	slope := make([]float32, experts)
+	for e := range experts {
+		loss += float64(experts) * chosen[e] / n * prob[e] / n
+		slope[e] = float32(coef * float64(experts) * chosen[e] / n / n)
+	}
+	for range groups {
+		d = append(d, slope)
+	}
+	return loss, d
 }
