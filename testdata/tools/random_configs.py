@@ -165,6 +165,8 @@ def rope(c, family, r):
     if partial is not None and int(head_dim(c) * partial) < 2:
         partial = 1.0
     scaling = rope_scaling(c, family, r)
+    if scaling.get("rope_type") == "yarn" and family == "gpt_neox" and int(head_dim(c) * (partial or 0.25)) % 2:
+        scaling = {}  # transformers fails, or broadcasts a ramp of the wrong size
     if not old:
         inner = dict(scaling)
         if theta != "absent":
