@@ -34,6 +34,8 @@ type trajectory struct {
 		Beta                      float64 `json:"beta"`
 		MaxSteps                  int     `json:"max_steps"`
 		TrainSamplingStrategy     string  `json:"train_sampling_strategy"`
+
+		RouterAuxLossCoef *float64 `json:"router_aux_loss_coef"`
 	} `json:"options"`
 	Pairs []struct {
 		Prompt   []int32 `json:"prompt_ids"`
@@ -66,6 +68,9 @@ func (g trajectory) options(dir string) trainer.Options {
 	o.AdamBeta1, o.AdamBeta2, o.AdamEpsilon = g.Options.AdamBeta1, g.Options.AdamBeta2, g.Options.AdamEpsilon
 	o.LRSchedulerType, o.WarmupSteps = g.Options.LRSchedulerType, g.Options.WarmupSteps
 	o.Beta, o.MaxSteps, o.TrainSamplingStrategy = g.Options.Beta, g.Options.MaxSteps, g.Options.TrainSamplingStrategy
+	if coef := g.Options.RouterAuxLossCoef; coef != nil {
+		o.RouterAuxLossCoef = *coef
+	}
 	return o
 }
 
@@ -82,7 +87,13 @@ const firstRun = "20261123T180351Z-0001"
 // newBench scores the pairs of full_sigmoid with the model it started from, and commits a cache of them; spoil may change a value first.
 func newBench(t testing.TB, spoil func(i int, p *schemas.CachedPair)) bench {
 	t.Helper()
-	b := bench{golden: readTrajectory(t, "full_sigmoid"), model: tol.Golden(t, "models/llama"), input: "pairs.jsonl"}
+	return newBenchOf(t, "full_sigmoid", "models/llama", spoil)
+}
+
+// newBenchOf is newBench for another golden run.
+func newBenchOf(t testing.TB, run, model string, spoil func(i int, p *schemas.CachedPair)) bench {
+	t.Helper()
+	b := bench{golden: readTrajectory(t, run), model: tol.Golden(t, model), input: "pairs.jsonl"}
 	var err error
 	if b.store, err = storage.Local(filepath.Join(t.TempDir(), "cache")); err != nil {
 		t.Fatal(err)
