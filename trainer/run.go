@@ -78,6 +78,7 @@ type run struct {
 	order    func(epoch, i int) int // the row at place i of an epoch
 	plan     plan
 	loss     lossOf
+	aux      float64 // what the routers' auxiliary loss is multiplied with; 0 without one
 	schedule optim.Schedule
 	adamw    *optim.AdamW
 	identity identity
@@ -202,6 +203,7 @@ func (r *run) arrange() error {
 	if r.loss, err = loss.New(r.o.LossType, r.o.LossWeights, r.o.Beta); err != nil {
 		return err
 	}
+	r.aux = r.auxCoef()
 	if r.schedule, err = optim.NewSchedule(r.o.LRSchedulerType, r.plan.warmup(r.o), r.plan.total); err != nil {
 		return err
 	}

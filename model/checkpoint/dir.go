@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/family"
 )
 
 const (
@@ -134,13 +135,30 @@ func (d *Dir) Names() []string {
 	return out
 }
 
-// Tensor returns the tensor of that name.
+// Tensor returns the tensor of that name. A checkpoint that was saved without its head, as GPT-2's was, lacks the first part of every name
+// ("transformer."), as transformers knows too.
 func (d *Dir) Tensor(name string) (Tensor, error) {
-	f := d.where[name]
-	if f == nil {
-		return Tensor{}, fmt.Errorf("checkpoint: %s holds no tensor %s", d.path, name)
+	for _, known := range []string{name, withoutBase(name)} {
+		if f := d.where[known]; f != nil {
+			t, err := f.Tensor(known)
+			t.Name = name
+			return t, err
+		}
 	}
-	return f.Tensor(name)
+	return Tensor{}, fmt.Errorf("checkpoint: %s holds no tensor %s", d.path, name)
+}
+
+// withoutBase returns the name of a tensor in the model without a head.
+func withoutBase(name string) string {
+	_, rest, _ := strings.Cut(name, ".")
+	return rest
+}
+
+// buffers are the endings of tensors that old checkpoints hold though nothing was trained in them: masks and frequencies.
+var buffers = []string{"rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias"}
+
+func isBuffer(name string) bool {
+	return slices.ContainsFunc(buffers, func(end string) bool { return strings.HasSuffix("."+name, end) })
 }
 
 // Close unmaps all files.
@@ -162,7 +180,7 @@ func ReadConfig(dir string) (*model.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	c, err := model.ParseConfig(text)
+	c, err := family.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %s: %w", dir, err)
 	}
@@ -170,13 +188,16 @@ func ReadConfig(dir string) (*model.Config, error) {
 }
 
 // Validate checks, before any work is done, that the directory holds every tensor of a configuration in its shape and a type to compute
-// with, and no other. Two kinds of others are let pass: rotary_emb.inv_freq buffers of old checkpoints, and a stored head beside
-// tied embeddings that holds the same values.
+// with, and no other. Two kinds of others are let pass: buffers of old checkpoints, and a stored head beside tied embeddings that holds the
+// same values.
 func (d *Dir) Validate(c *model.Config) error {
 	var errs []error
 	known := map[string]bool{}
 	for _, spec := range c.Tensors() {
 		known[spec.Name] = true
+		if d.where[spec.Name] == nil {
+			known[withoutBase(spec.Name)] = true
+		}
 		t, err := d.Tensor(spec.Name)
 		if err == nil && !slices.Equal(t.Shape, spec.Shape) {
 			err = fmt.Errorf("checkpoint: %s: tensor %s has shape %v, config.json asks for %v", d.path, t.Name, t.Shape, spec.Shape)
@@ -188,7 +209,7 @@ func (d *Dir) Validate(c *model.Config) error {
 	}
 	for _, name := range d.Names() {
 		switch {
-		case known[name] || strings.HasSuffix(name, "rotary_emb.inv_freq"):
+		case known[name] || isBuffer(name):
 		case c.Tied && name == c.Names.Head+".weight":
 			errs = append(errs, d.sameAsEmbedding(c))
 		default:

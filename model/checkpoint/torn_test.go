@@ -11,6 +11,7 @@ import (
 
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/family"
 )
 
 const (
@@ -26,7 +27,7 @@ func tiny(t *testing.T, sharded bool) (string, *model.Config) {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "config.json"), []byte(tinyText))
-	c, err := model.ParseConfig([]byte(tinyText))
+	c, err := family.Parse([]byte(tinyText))
 	if err != nil {
 		t.Fatal(err)
 	}

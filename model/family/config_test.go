@@ -1,4 +1,4 @@
-package model_test
+package family_test
 
 import (
 	"encoding/json"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/steelyard-ml/steelyard/internal/tol"
 	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/family"
 )
 
 func parse(t *testing.T, path string) *model.Config {
@@ -20,7 +21,7 @@ func parse(t *testing.T, path string) *model.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := model.ParseConfig(text)
+	c, err := family.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func with(t *testing.T, key, value string) []byte {
 func TestRefusals(t *testing.T) {
 	tests := []struct{ key, value, want string }{
 		{"model_type", `"mamba"`, `model_type "mamba"`},
-		{"hidden_act", `"gelu"`, `hidden_act "gelu"`},
+		{"hidden_act", `"prelu"`, `hidden_act "prelu"`},
 		{"architectures", `["LlamaForSequenceClassification"]`, "LlamaForSequenceClassification"},
 		{"sliding_window", `128`, "sliding_window"},
 		{"rope_interleaved", `true`, "rope_interleaved"},
@@ -69,7 +70,7 @@ func TestRefusals(t *testing.T) {
 		{"rope_scaling", `{"type":"dynamic","factor":2}`, `"dynamic"`},
 		{"rope_scaling", `{"rope_type":"linear","factor":2,"surprise":1}`, "surprise"},
 		{"rope_scaling", `{"rope_type":"linear"}`, "factor is 0"},
-		{"rope_parameters", `{"rope_type":"llama3","factor":8}`, "original_max_position_embeddings"},
+		{"rope_parameters", `{"rope_type":"llama3","factor":8}`, "low_freq_factor"},
 		{"vocab_size", `"ten"`, "vocab_size"},
 		{"vocab_size", `0`, "vocab_size is 0"},
 		{"hidden_size", `1e12`, "hidden_size"},
@@ -78,27 +79,27 @@ func TestRefusals(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.key+"="+test.value, func(t *testing.T) {
-			_, err := model.ParseConfig(with(t, test.key, test.value))
+			_, err := family.Parse(with(t, test.key, test.value))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q in it", err, test.want)
 			}
 		})
 	}
-	if _, err := model.ParseConfig(with(t, "sliding_window", "128")); !errors.Is(err, model.ErrUnsupported) {
+	if _, err := family.Parse(with(t, "sliding_window", "128")); !errors.Is(err, model.ErrUnsupported) {
 		t.Errorf("got %v, want ErrUnsupported", err)
 	}
 }
 
 // Keys that are off, or that only describe, are let pass; what does not change a value does not change the digest.
 func TestHarmlessKeys(t *testing.T) {
-	base, err := model.ParseConfig([]byte(small))
+	base, err := family.Parse([]byte(small))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for key, value := range map[string]string{
 		"sliding_window": "null", "rope_interleaved": "false", "transformers_version": `"5.0"`, "pad_token_id": "3", "max_position_embeddings": "99",
 	} {
-		c, err := model.ParseConfig(with(t, key, value))
+		c, err := family.Parse(with(t, key, value))
 		if err != nil {
 			t.Errorf("%s=%s: %v", key, value, err)
 		} else if c.Digest() != base.Digest() {
@@ -106,7 +107,7 @@ func TestHarmlessKeys(t *testing.T) {
 		}
 	}
 	for key, value := range map[string]string{"rms_norm_eps": "1e-5", "attention_bias": "true", "rope_theta": "5e5", "num_key_value_heads": "1"} {
-		c, err := model.ParseConfig(with(t, key, value))
+		c, err := family.Parse(with(t, key, value))
 		if err != nil {
 			t.Errorf("%s=%s: %v", key, value, err)
 		} else if c.Digest() == base.Digest() {
@@ -117,7 +118,7 @@ func TestHarmlessKeys(t *testing.T) {
 
 // torch.nn.Embedding counts a negative padding_idx from the end; without one no row is left out.
 func TestPadding(t *testing.T) {
-	base, err := model.ParseConfig([]byte(small))
+	base, err := family.Parse([]byte(small))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestPadding(t *testing.T) {
 		t.Errorf("padding %d without pad_token_id", *base.Padding)
 	}
 	for text, want := range map[string]int{"0": 0, "3": 3, "-1": base.Vocab - 1} {
-		c, err := model.ParseConfig(with(t, "pad_token_id", text))
+		c, err := family.Parse(with(t, "pad_token_id", text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,14 +134,14 @@ func TestPadding(t *testing.T) {
 			t.Errorf("pad_token_id %s: padding %v, want %d", text, c.Padding, want)
 		}
 	}
-	if c, err := model.ParseConfig(with(t, "pad_token_id", "null")); err != nil || c.Padding != nil {
+	if c, err := family.Parse(with(t, "pad_token_id", "null")); err != nil || c.Padding != nil {
 		t.Errorf("pad_token_id null: %v, %v", c, err)
 	}
 }
 
 // transformers decays neither biases nor norm weights.
 func TestDecay(t *testing.T) {
-	c, err := model.ParseConfig(with(t, "attention_bias", "true"))
+	c, err := family.Parse(with(t, "attention_bias", "true"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,12 +153,20 @@ func TestDecay(t *testing.T) {
 	}
 }
 
-func FuzzParseConfig(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add([]byte(`{"model_type":"llama","rope_scaling":{"rope_type":"llama3"}}`))
+	f.Add([]byte(`{"model_type":"qwen3_moe","num_hidden_layers":9999,"num_experts":9999}`))
+	for _, name := range goldenModels {
+		text, err := os.ReadFile(filepath.Join(tol.Golden(f, filepath.Join("models", name)), "config.json"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var c *model.Config
-		tol.AllocatesAtMost(t, 1<<18+200*int64(len(text)), func() { c, _ = model.ParseConfig(text) })
+		tol.AllocatesAtMost(t, 1<<21+200*int64(len(text)), func() { c, _ = family.Parse(text) })
 		if c != nil && c.Layers < 1<<10 {
 			c.Tensors()
 		}
