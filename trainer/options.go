@@ -63,6 +63,8 @@ type Options struct {
 	AdamBeta1   float64 `yaml:"adam_beta1" json:"adam_beta1" usage:"decay of the first moment"`
 	AdamBeta2   float64 `yaml:"adam_beta2" json:"adam_beta2" usage:"decay of the second moment"`
 	AdamEpsilon float64 `yaml:"adam_epsilon" json:"adam_epsilon" usage:"epsilon of AdamW"`
+	// Optim is adamw_torch, or adamw_8bit, also called adamw_bnb_8bit, whose moments take a quarter of the memory.
+	Optim string `yaml:"optim" json:"optim" usage:"adamw_torch, or adamw_8bit (bitsandbytes' 8-bit moments)"`
 
 	// SaveStrategy is steps (every SaveSteps steps and after the last), epoch (after each) or no. SaveTotalLimit is how many
 	// checkpoints stay; 0 is all.
@@ -82,7 +84,7 @@ type Options struct {
 	LogpTolerance float64 `yaml:"logp_tolerance" json:"logp_tolerance" usage:"nats by which a cache of another arithmetic may differ"`
 }
 
-// Values of Options.TrainSamplingStrategy and Options.SaveStrategy.
+// Values of Options.TrainSamplingStrategy, Options.SaveStrategy and Options.Optim.
 const (
 	SamplingRandom     = "random"
 	SamplingSequential = "sequential"
@@ -90,6 +92,10 @@ const (
 	SaveBySteps = "steps"
 	SaveByEpoch = "epoch"
 	SaveNothing = "no"
+
+	OptimAdamW    = "adamw_torch"
+	OptimAdamW8   = "adamw_8bit"
+	OptimBnbAdamW = "adamw_bnb_8bit" // the same
 )
 
 // DefaultOptions returns the defaults of TRL 1.16.0's DPOConfig, with no OutputDir.
@@ -110,6 +116,7 @@ func DefaultOptions() Options {
 		AdamBeta1:                 0.9,
 		AdamBeta2:                 0.999,
 		AdamEpsilon:               1e-8,
+		Optim:                     OptimAdamW,
 		SaveStrategy:              SaveBySteps,
 		SaveSteps:                 500,
 		LoggingSteps:              10,
@@ -171,6 +178,7 @@ func (o Options) Validate() error {
 	number("adam_beta1", o.AdamBeta1, 0, 1-0x1p-53, "a number from 0 to below 1, as 0.9")
 	number("adam_beta2", o.AdamBeta2, 0, 1-0x1p-53, "a number from 0 to below 1, as 0.999")
 	number("adam_epsilon", o.AdamEpsilon, 0, most, "0 or more, as 1e-8")
+	among("optim", o.Optim, OptimAdamW, OptimAdamW8, OptimBnbAdamW)
 	among("save_strategy", o.SaveStrategy, SaveBySteps, SaveByEpoch, SaveNothing)
 	interval("save_steps", o.SaveSteps)
 	check(o.SaveTotalLimit >= 0, "save_total_limit", "%d is not allowed; use 1 or more, or 0 to keep all", o.SaveTotalLimit)
