@@ -83,6 +83,7 @@ type run struct {
 	order    func(epoch, i int) int // the row at place i of an epoch
 	plan     plan
 	loss     lossOf
+	aux      float64 // what the routers' auxiliary loss is multiplied with; 0 without one
 	schedule optim.Schedule
 	adamw    optim.Optimizer
 	identity identity
@@ -210,6 +211,7 @@ func (r *run) arrange() error {
 	if r.loss, err = loss.New(r.o.LossType, r.o.LossWeights, r.o.Beta); err != nil {
 		return err
 	}
+	r.aux = r.auxCoef()
 	if r.schedule, err = optim.NewSchedule(r.o.LRSchedulerType, r.plan.warmup(r.o), r.plan.total); err != nil {
 		return err
 	}
@@ -235,7 +237,9 @@ func (r *run) begin(ctx context.Context) error {
 		return err
 	}
 	r.say("view %s: %d pairs, %d steps", r.record.View, r.record.Rows, r.record.Steps)
-	r.say("training %s", r.record.Trained)
+	if r.adapter != nil {
+		r.say("training %s", r.record.Trained)
+	}
 	for _, m := range r.record.Mismatches {
 		r.say("cache and policy differ in %s, which %s allows", m.Item, m.AllowedBy)
 	}

@@ -269,11 +269,17 @@ func FuzzOpenFile(f *testing.F) {
 	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
 	header := `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`
 	f.Add(append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...), 0, 0, 128, 63))
+	path := filepath.Join(f.TempDir(), "f")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		path := filepath.Join(t.TempDir(), "f")
 		write(t, path, data)
-		file, err := checkpoint.OpenFile(path)
-		if err != nil {
+		var file *checkpoint.File
+		tol.AllocatesAtMost(t, 1<<16+300*int64(len(data)), func() {
+			if file != nil {
+				file.Close()
+			}
+			file, _ = checkpoint.OpenFile(path)
+		})
+		if file == nil {
 			return
 		}
 		defer file.Close()

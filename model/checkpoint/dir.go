@@ -144,7 +144,8 @@ func (d *Dir) Names() []string {
 	return out
 }
 
-// Tensor returns the tensor of that name. One that is to be held in 4 bits is made anew with every call.
+// Tensor returns the tensor of that name. A checkpoint that was saved without its head, as GPT-2's was, lacks the first part of every name
+// ("transformer."), as transformers knows too. One that is to be held in 4 bits is made anew with every call.
 func (d *Dir) Tensor(name string) (Tensor, error) {
 	t, err := d.raw(name)
 	if err != nil {
@@ -161,11 +162,27 @@ func (d *Dir) Tensor(name string) (Tensor, error) {
 
 // raw returns a tensor as it lies in its file.
 func (d *Dir) raw(name string) (Tensor, error) {
-	f := d.where[name]
-	if f == nil {
-		return Tensor{}, fmt.Errorf("checkpoint: %s holds no tensor %s", d.path, name)
+	for _, known := range []string{name, withoutBase(name)} {
+		if f := d.where[known]; f != nil {
+			t, err := f.Tensor(known)
+			t.Name = name
+			return t, err
+		}
 	}
-	return f.Tensor(name)
+	return Tensor{}, fmt.Errorf("checkpoint: %s holds no tensor %s", d.path, name)
+}
+
+// withoutBase returns the name of a tensor in the model without a head.
+func withoutBase(name string) string {
+	_, rest, _ := strings.Cut(name, ".")
+	return rest
+}
+
+// buffers are the endings of tensors that old checkpoints hold though nothing was trained in them: masks and frequencies.
+var buffers = []string{"rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias"}
+
+func isBuffer(name string) bool {
+	return slices.ContainsFunc(buffers, func(end string) bool { return strings.HasSuffix("."+name, end) })
 }
 
 // Close unmaps all files.
@@ -195,18 +212,21 @@ func ReadConfig(dir string) (*model.Config, error) {
 }
 
 // Validate checks, before any work is done, that the directory holds every tensor of a configuration in its shape and a type to compute
-// with, and no other. Two kinds of others are let pass: rotary_emb.inv_freq buffers of old checkpoints, and a stored head beside
-// tied embeddings that holds the same values.
+// with, and no other. Two kinds of others are let pass: buffers of old checkpoints, and a stored head beside tied embeddings that holds the
+// same values.
 func (d *Dir) Validate(c *model.Config) error {
 	var errs []error
 	known := map[string]bool{}
 	for _, spec := range c.Tensors() {
 		known[spec.Name] = true
+		if d.where[spec.Name] == nil {
+			known[withoutBase(spec.Name)] = true
+		}
 		errs = append(errs, d.validate(spec))
 	}
 	for _, name := range d.Names() {
 		switch {
-		case known[name] || strings.HasSuffix(name, "rotary_emb.inv_freq"):
+		case known[name] || isBuffer(name):
 		case c.Tied && name == c.Names.Head+".weight":
 			errs = append(errs, d.sameAsEmbedding(c))
 		default:

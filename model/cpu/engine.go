@@ -9,6 +9,10 @@ import (
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
 	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/activation"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/attention"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/parallel"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/rotary"
 )
 
 // Options of an engine.
@@ -28,13 +32,15 @@ var ErrFrozen = errors.New("cpu: weights in 4 bits are frozen: train an adapter 
 
 // An Engine is a model.Scorer, and a model.Trainable where it was made with NewTrainable. It serves one call at a time.
 type Engine struct {
-	cfg    *model.Config
-	w      *weights
-	params []model.Param
-	pool   *simd.Pool
+	cfg     *model.Config
+	w       *weights
+	params  []model.Param
+	pool    *simd.Pool
+	threads parallel.Threads // pool's
 
-	attn                attention
-	rotary              *rotary
+	attn                attention.Attention
+	act                 activation.Func
+	rotary, local       *rotary.Table // of layers, and of those with a window; nil where there is none
 	headVocab, headRows int
 	arena               arena
 	lowRank             lowRank
@@ -101,8 +107,24 @@ func NewTrainable(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Traina
 }
 
 func newEngine(c *model.Config, held map[string]tensor, params []model.Param, o Options) *Engine {
-	return &Engine{cfg: c, w: assemble(c, held), params: params, pool: simd.NewPool(o.Threads),
-		attn: newAttention(c), rotary: newRotary(c), headVocab: headVocab, headRows: headRows}
+	pool := simd.NewPool(o.Threads)
+	e := &Engine{cfg: c, w: assemble(c, held), params: params, pool: pool, threads: parallel.Threads{Pool: pool},
+		attn: attention.New(c), act: activation.Of(c.Activation), rotary: rotary.New(c.Rope, c.HeadDim),
+		headVocab: headVocab, headRows: headRows}
+	e.local = e.rotary
+	if c.Local != nil {
+		e.local = rotary.New(*c.Local, c.HeadDim)
+	}
+	for i := range e.w.layers {
+		switch {
+		case c.NoRope != nil && c.NoRope[i]:
+		case c.Window(i) > 0:
+			e.w.layers[i].rotary = e.local
+		default:
+			e.w.layers[i].rotary = e.rotary
+		}
+	}
+	return e
 }
 
 // Numerics names the arithmetic of this machine. Example: "fma16/1".
@@ -147,7 +169,17 @@ func (e *Engine) run(ctx context.Context, b model.Batch, want model.Want, why pu
 		return model.Scores{}, nil, err
 	}
 	r := e.newRun(p, why)
-	e.rotary.grow(p.longest)
+	if want&model.WantRouters != 0 && e.cfg.Experts != nil {
+		for range p.groups {
+			n := e.cfg.Experts.Count
+			r.routers = append(r.routers, model.Router{Chosen: make([]float64, n), Prob: make([]float64, n)})
+		}
+	}
+	for _, table := range []*rotary.Table{e.rotary, e.local} {
+		if table != nil {
+			table.Grow(p.longest)
+		}
+	}
 	e.lookup(r)
 	for i := range e.w.layers {
 		if err := ctx.Err(); err != nil {
@@ -159,11 +191,13 @@ func (e *Engine) run(ctx context.Context, b model.Batch, want model.Want, why pu
 	if err != nil {
 		return model.Scores{}, nil, err
 	}
+	s.Routers = r.routers
 	return s, r, nil
 }
 
-// Backward adds to the gradients, given d loss / d logp of the last Forward's scored tokens. After an error they are incomplete.
-func (e *Engine) Backward(ctx context.Context, dLogp []float32) error {
+// Backward adds to the gradients, given d loss / d logp of the last Forward's scored tokens and d loss / d Router.Prob of its groups, or
+// nil. After an error they are incomplete.
+func (e *Engine) Backward(ctx context.Context, dLogp []float32, dRouter [][]float32) error {
 	r := e.kept
 	if r == nil {
 		return ErrNoForward
@@ -171,6 +205,10 @@ func (e *Engine) Backward(ctx context.Context, dLogp []float32) error {
 	if len(dLogp) != len(r.target) {
 		return fmt.Errorf("cpu: Backward was given %d gradients for %d scored tokens", len(dLogp), len(r.target))
 	}
+	if dRouter != nil && len(dRouter) != len(r.groups) {
+		return fmt.Errorf("cpu: Backward was given %d routers' gradients for %d groups", len(dRouter), len(r.groups))
+	}
+	r.grads.dRouter = dRouter
 	e.kept = nil
 	if err := e.predictBackward(ctx, r, dLogp); err != nil {
 		return err
@@ -183,31 +221,4 @@ func (e *Engine) Backward(ctx context.Context, dLogp []float32) error {
 	}
 	e.lookupBackward(r)
 	return nil
-}
-
-// How work that is no matrix product is cut for the threads. Every element is computed on its own or in the rows' order, so no result
-// depends on these.
-const (
-	eachRows    = 8
-	chunkSize   = 4096
-	columnWidth = 64
-)
-
-// each calls f for every row.
-func (e *Engine) each(rows int, f func(i int)) {
-	e.pool.Run((rows+eachRows-1)/eachRows, func(_, block int) {
-		for i := block * eachRows; i < min((block+1)*eachRows, rows); i++ {
-			f(i)
-		}
-	})
-}
-
-// chunks calls f for consecutive pieces of n elements.
-func (e *Engine) chunks(n int, f func(from, to int)) { e.pieces(n, chunkSize, f) }
-
-// columns calls f for consecutive blocks of columns; f goes over the rows in their order.
-func (e *Engine) columns(n int, f func(from, to int)) { e.pieces(n, columnWidth, f) }
-
-func (e *Engine) pieces(n, size int, f func(from, to int)) {
-	e.pool.Run((n+size-1)/size, func(_, i int) { f(i*size, min((i+1)*size, n)) })
 }

@@ -6,8 +6,10 @@ import "github.com/steelyard-ml/steelyard/internal/simd"
 type linear struct {
 	w  simd.Operand // (out, in)
 	b  []float32    // (out), nil where there is none
-	dw []float32    // (out, in)
+	dw []float32    // (out, in), or (in, out) where transposed
 	db []float32    // (out)
+	// transposed says that the weight is stored (in, out): w is the transpose of what is stored.
+	transposed bool
 
 	lora *lora // what an adapter adds, or nil
 }
@@ -24,7 +26,7 @@ func (e *Engine) apply(l *linear, y []float32, ldy int, x []float32) {
 	e.rows.forward += rows
 	simd.Gemm(e.pool, y, ldy, simd.Matrix(x, rows, in), l.w.T(), false)
 	if l.b != nil {
-		e.each(rows, func(i int) {
+		e.threads.Each(rows, func(i int) {
 			y := y[i*ldy:][:out]
 			for j := range y {
 				y[j] += l.b[j]
@@ -55,12 +57,17 @@ func (e *Engine) applyBackward(l *linear, dx []float32, m mode, dy []float32, ld
 	if l.lora != nil {
 		e.applyLowBackward(l.lora, dx, g, x)
 	}
-	if l.dw != nil {
+	switch {
+	case l.dw == nil:
+	case l.transposed:
+		e.rows.backward += rows
+		simd.Gemm(e.pool, l.dw, out, simd.Matrix(x, rows, in).T(), g, true)
+	default:
 		e.rows.backward += rows
 		simd.Gemm(e.pool, l.dw, in, g.T(), simd.Matrix(x, rows, in), true)
 	}
 	if l.db != nil {
-		e.columns(out, func(from, to int) {
+		e.threads.Columns(out, func(from, to int) {
 			db := l.db[from:to]
 			for i := range rows {
 				for j, d := range dy[i*ldy+from : i*ldy+to] {

@@ -158,8 +158,18 @@ func TestDecay(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add([]byte(`{"model_type":"llama","rope_scaling":{"rope_type":"llama3"}}`))
+	f.Add([]byte(`{"model_type":"qwen3_moe","num_hidden_layers":9999,"num_experts":9999}`))
+	for _, name := range goldenModels {
+		text, err := os.ReadFile(filepath.Join(tol.Golden(f, filepath.Join("models", name)), "config.json"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if c, err := family.Parse(text); err == nil && c.Layers < 1<<10 {
+		var c *model.Config
+		tol.AllocatesAtMost(t, 1<<21+200*int64(len(text)), func() { c, _ = family.Parse(text) })
+		if c != nil && c.Layers < 1<<10 {
 			c.Tensors()
 		}
 	})

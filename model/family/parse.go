@@ -103,9 +103,10 @@ func check(c *model.Config) error {
 	size("intermediate_size", c.Intermediate, most)
 	size("max_position_embeddings", c.MaxPositions, most)
 	if x := c.Experts; x != nil {
-		size("num_experts", x.Count, 1<<14)
+		size("num_experts", x.Count, 1<<16)
 		size("num_experts_per_tok", x.TopK, max(x.Count, 1))
 		size("the experts' intermediate_size", x.Intermediate, most)
+		size("the number of experts in all layers", x.Count*max(c.Layers, 1), 1<<18)
 		fault(x.AuxCoef < 0, "router_aux_loss_coef is %v, must not be negative", x.AuxCoef)
 	}
 	if faults != nil {
