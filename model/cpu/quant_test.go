@@ -76,6 +76,9 @@ func TestFourBitsAreTheirNumbers(t *testing.T) {
 				for i, d := range []*checkpoint.Dir{d, w} {
 					config := adapter.DefaultConfig()
 					config.TargetModules.Expr = adapter.AllLinear
+					if c.Experts != nil {
+						config.TargetModules = adapter.Names{Ends: []string{"q_proj", "v_proj"}}
+					}
 					a, err := adapter.New(config, d, c, 1)
 					if err != nil {
 						t.Fatal(err)
