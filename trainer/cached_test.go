@@ -22,6 +22,7 @@ import (
 
 // A trajectory is a golden training run of TRL: its options, its pairs and its log.
 type trajectory struct {
+	Model   string `json:"model"` // the golden checkpoint. Example: "models/llama"
 	Options struct {
 		PerDeviceTrainBatchSize   int     `json:"per_device_train_batch_size"`
 		GradientAccumulationSteps int     `json:"gradient_accumulation_steps"`
@@ -36,6 +37,8 @@ type trajectory struct {
 		Beta                      float64 `json:"beta"`
 		MaxSteps                  int     `json:"max_steps"`
 		TrainSamplingStrategy     string  `json:"train_sampling_strategy"`
+
+		RouterAuxLossCoef *float64 `json:"router_aux_loss_coef"`
 	} `json:"options"`
 	Quantization *struct {
 		Type      quant.Type `json:"quant_type"`
@@ -73,6 +76,9 @@ func (g trajectory) options(dir string) trainer.Options {
 	o.AdamBeta1, o.AdamBeta2, o.AdamEpsilon = g.Options.AdamBeta1, g.Options.AdamBeta2, g.Options.AdamEpsilon
 	o.LRSchedulerType, o.WarmupSteps = g.Options.LRSchedulerType, g.Options.WarmupSteps
 	o.Beta, o.MaxSteps, o.TrainSamplingStrategy = g.Options.Beta, g.Options.MaxSteps, g.Options.TrainSamplingStrategy
+	if coef := g.Options.RouterAuxLossCoef; coef != nil {
+		o.RouterAuxLossCoef = *coef
+	}
 	return o
 }
 
@@ -98,7 +104,8 @@ func newBench(t testing.TB, spoil func(i int, p *schemas.CachedPair)) bench {
 // newBenchOf is newBench for a golden run, that of an adapter where one is named.
 func newBenchOf(t testing.TB, golden, adapter string, spoil func(i int, p *schemas.CachedPair)) bench {
 	t.Helper()
-	b := bench{golden: readTrajectory(t, golden), model: tol.Golden(t, "models/llama"), adapter: adapter, input: "pairs.jsonl"}
+	b := bench{golden: readTrajectory(t, golden), adapter: adapter, input: "pairs.jsonl"}
+	b.model = tol.Golden(t, b.golden.Model)
 	if q := b.golden.Quantization; q != nil {
 		b.quantize = &quant.Scheme{Type: q.Type, BlockSize: q.BlockSize, Nested: q.Nested}
 	}

@@ -184,16 +184,16 @@ func (r *run) checkCache(values schemas.Fingerprint) error {
 	if err != nil {
 		return err
 	}
-	template := r.template
-	if template == "" {
-		template, err = checkpoint.ChatTemplate(r.from.Path())
+	templates := checkpoint.Templates{Default: r.template}
+	if r.template == "" {
+		templates, err = checkpoint.ChatTemplates(r.from.Path())
 		if err != nil && !errors.Is(err, checkpoint.ErrNoTemplate) {
 			return err
 		}
 	}
 	r.record.Tokens = schemas.Fingerprint{
 		{Name: schemas.ItemTokenizer, Digest: tokenizer, Detail: r.from.Path()},
-		{Name: schemas.ItemChatTemplate, Digest: checkpoint.TemplateDigest(template), Detail: r.from.Path()},
+		{Name: schemas.ItemChatTemplate, Digest: templates.Digest(), Detail: r.from.Path()},
 	}
 	r.record.Mismatches, r.identity, err = compare(r.o, values, r.view.Tokens, r.record.Fingerprint, r.record.Tokens)
 	return err

@@ -98,8 +98,13 @@ func inspectModel(out io.Writer, path string) error {
 	}
 	fmt.Fprintf(w, "tokenizer\t%s\n", tokenizer)
 	template := "yes"
-	if _, err := checkpoint.ChatTemplate(path); err != nil {
+	switch templates, err := checkpoint.ChatTemplates(path); {
+	case err != nil:
 		template = err.Error()
+	case templates.Default == "":
+		template = "only for conversations with tools"
+	case templates.ToolUse != "":
+		template = "yes, and another for conversations with tools"
 	}
 	fmt.Fprintf(w, "chat template\t%s\n", template)
 	return w.Flush()

@@ -43,7 +43,10 @@ func (g *grammar) tag(text string) string {
 }
 
 func (g *grammar) text() string {
-	return g.pick("a", " ", "\n", "\n\n", "  \n  ", "x y", "\t", "<|im_start|>", "é😀", "{", "}", " %}", "'", "\"", "\\n", "&lt;", "b\n  c\n", "{ ", "#}")
+	if g.chance(30) {
+		return g.pick("{", "{ ", "#", "{%", "{#")
+	}
+	return g.pick("a", " ", "\n", "\n\n", "  \n  ", "x y", "\t", "<|im_start|>", "é😀", "}", " %}", "'", "\"", "\\n", "&lt;", "b\n  c\n", "#}")
 }
 
 func (g *grammar) fresh() string {
@@ -176,7 +179,7 @@ func (g *grammar) any(depth int) string {
 	if g.loop > 0 {
 		return "loop." + g.pick("index", "index0", "first", "last", "length", "revindex", "revindex0", "previtem", "nextitem", "depth", "cycle('a', 'b')", "changed("+g.any(0)+")")
 	}
-	return g.pick("undefinedvar", "nil", "none", "users[9].x", "1 if no", "messages[0]['nope']")
+	return g.pick("undefinedvar", "nil", "none", "users[2].ok", "1 if no", "messages[0]['nope']")
 }
 
 func (g *grammar) str(depth int) string {
@@ -250,7 +253,7 @@ func (g *grammar) int(depth int) string {
 	case 4:
 		return g.paren(g.any(d)) + "|" + g.pick("length", "count", "int", "int(3)", "wordcount", "sum", "abs", "round|int", "max", "min")
 	case 5:
-		return g.paren(g.str(d)) + "." + g.pick("find('l')", "count('l')", "rfind(' ')", "index('a')", "find('b', 1)", "rindex('e')")
+		return g.paren(g.str(d)) + "." + g.pick("find('l')", "count('l')", "rfind(' ')", "find('b', 1)", "count('')")
 	case 6:
 		return g.pick("-", "+") + g.paren(g.int(d))
 	case 7:

@@ -196,7 +196,7 @@ func TestRandomTemplates(t *testing.T) {
 	var templates []string
 	var cases []peerCase
 	g := &grammar{r: rand.New(rand.NewPCG(grammarSeed, 0))}
-	for i := range 4000 {
+	for i := range 2500 {
 		templates = append(templates, g.template())
 		cases = append(cases, peerCase{i, json.RawMessage(in.Messages), json.RawMessage("null"), json.RawMessage(in.Args), true, in.Special})
 	}

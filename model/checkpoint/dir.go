@@ -20,7 +20,9 @@ const (
 	indexName   = "model.safetensors.index.json"
 	configName  = "config.json"
 
-	templateName = "chat_template.jinja"
+	templateName       = "chat_template.jinja"
+	templatesName      = "additional_chat_templates" // a directory
+	legacyTemplateName = "chat_template.json"
 )
 
 // A Dir is an open Hugging Face model directory.

@@ -139,6 +139,11 @@ var harmless = []string{
 	"pretraining_tp", "is_llama_config", "transformers.js_config", "cache_implementation", "is_decoder", "auto_map", "gradient_checkpointing",
 	"_name_or_path", "_model_name_or_path", "id2label", "label2id", "problem_type", "task_specific_params", "return_dict",
 	"output_attentions", "output_hidden_states", "chunk_size_feed_forward", "_attn_implementation", "_attn_implementation_autoset",
+	"num_labels", "_num_labels", "prefix", "tokenizer_class", "finetuning_task",
+	// of generation, which older files hold here
+	"max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p",
+	"typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids",
+	"num_return_sequences", "forced_bos_token_id", "suppress_tokens", "begin_suppress_tokens", "exponential_decay_length_penalty",
 }
 
 // left returns the keys that nobody read and that are not known to be harmless, sorted. A key that is null, false or empty is off.

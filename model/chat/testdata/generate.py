@@ -189,6 +189,7 @@ STATEMENTS = [
 ]
 
 WHITESPACE = [
+    "{#", "a{#", "{#-", "{# ", "{#\n", "{#\n\n", "{% raw %}", "{% raw %}\n", "{% raw %} ", "x\n  {% raw -%}", "{%", "{{", "{%-", "{% raw", "{#}", "{#-}", "{{ 0 / big }}{{ 0 / -big }}{{ 0 / n }}",
     "  {% if t %}\n  x\n  {% endif %}\ny", "a  {% if t %}  b  {% endif %}  c", "a\n  {%- if t %}\n  b\n  {%- endif %}\n  c", "a\n  {%- if t -%}\n  b\n  {%- endif -%}\n  c", "a  {{- i -}}  b", "a \n {{- i }} \n b", "a \n {{ i -}} \n b", "  {{ i }}\n  {{ i }}", "  {%+ if t %}x{% endif %}", "{% if t +%}\nx{% endif +%}\ny", "{% if t %}\n\nx\n\n{% endif %}\n\ny", "{# c #}\nx", "  {# c #}\n  x", "a {#- c -#} b", "a {#+ c +#}\n b", "{# a\nb #}{{ i }}", "{#- x -#}", "{#-#}a", "a\n{# c #}   \nb", "x{# {{ #}y", "  \t{% set a = 1 %}\n  x",
     "a\n", "a\n\n", "a\r\nb\r\n", "a\rb\r", "{{ i }}\n", "{% if t %}a{% endif %}\n", "\n\n{{ i }}\n\n", "a\r\n{% if t %}\r\nb\r\n{% endif %}\r\nc", "{{ 'a\r\nb' }}", "{{ 'a\nb' }}",
     "{% raw %}{{ x }}{% endraw %}", "{% raw %}\n{{ x }}\n{% endraw %}\ny", "a {%- raw -%} {{ x }} {%- endraw -%} b", "  {% raw %}  {% if %}  {% endraw %}\n  z", "{% raw %}{% raw %}{% endraw %}", "{%raw%}x{%endraw%}y", "{%- raw %}\n a {% endraw -%} \n b", "{% raw -%}\n a \n {%+ endraw %}\nb", "x\n  {%+ raw %}r{% endraw +%}\ny",
