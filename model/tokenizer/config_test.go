@@ -84,7 +84,7 @@ func TestConfig(t *testing.T) {
 			if c.added != "" {
 				added = append(added, c.added)
 			}
-			tk, err := parse(demoWith(t, replace, added...), []byte(c.config), []byte(c.older))
+			tk, err := parse(files{tokenizer: demoWith(t, replace, added...), config: []byte(c.config), special: []byte(c.older)})
 			if err != nil {
 				t.Fatal(err)
 			}

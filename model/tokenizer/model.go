@@ -13,10 +13,11 @@ import (
 type subwordModel struct {
 	vocab   map[string]int32
 	session func() session
+	bpe     bool
 }
 
 // modelOf returns the model of a component; byteLevel says that its words are bytes.
-func modelOf(c component, byteLevel bool) (*subwordModel, error) {
+func modelOf(c component, byteLevel bool, with *config) (*subwordModel, error) {
 	if c.absent() {
 		return nil, fmt.Errorf("%s: missing", c.path)
 	}
@@ -26,12 +27,12 @@ func modelOf(c component, byteLevel bool) (*subwordModel, error) {
 	}
 	switch kind {
 	case "BPE", "": // files of the first releases don't name it
-		return bpeOf(c, byteLevel)
+		return bpeOf(c, byteLevel, with)
 	}
 	return nil, c.unknown(kind, "BPE")
 }
 
-func bpeOf(c component, byteLevel bool) (*subwordModel, error) {
+func bpeOf(c component, byteLevel bool, with *config) (*subwordModel, error) {
 	var f struct {
 		typed
 		Vocab        map[string]int32 `json:"vocab"`
@@ -46,6 +47,15 @@ func bpeOf(c component, byteLevel bool) (*subwordModel, error) {
 	}
 	if err := c.fields(&f); err != nil {
 		return nil, err
+	}
+	if p := with.plan; p != nil {
+		f.Dropout, f.Prefix, f.Suffix, f.IgnoreMerges = 0, "", "", false
+		f.FuseUnknown, f.ByteFallback, f.Unknown = p.FuseUnknown, p.ByteFallback, ""
+		if p.Unknown {
+			if f.Unknown = with.named["unk_token"]; f.Unknown == "" {
+				return nil, fmt.Errorf("%s: unk_token: %s needs one", configFile, p.Class)
+			}
+		}
 	}
 	switch {
 	case f.Dropout != 0:
@@ -62,7 +72,7 @@ func bpeOf(c component, byteLevel bool) (*subwordModel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.path, err)
 	}
-	return &subwordModel{f.Vocab, func() session { return m.Session() }}, nil
+	return &subwordModel{f.Vocab, func() session { return m.Session() }, true}, nil
 }
 
 // A mergeList is merges by rank, which files give as "left right" or, since a token may hold a space, as ["left", "right"].

@@ -1,6 +1,6 @@
 """Writes the expected results of this directory with the Rust crate tokenizers.
 
-    pip install tokenizers==0.22.2
+    pip install tokenizers==0.23.3
     python testdata/oracle.py [N]    # from model/tokenizer; N random strings a file, 60 by default
 
 ids.jsonl.gz         the vendored tokenizers on strings written here and on random ones
