@@ -193,20 +193,12 @@ func (m *matcher) split(text string, emit func(part string, id int32, start int)
 
 func isSpace(r rune) bool { return ucd.In(r, ucd.Space) }
 
-// word is \w of the crate's regular expressions: letters, marks, decimal digits, letter numbers, connectors, joiners and what else is
-// alphabetic.
-func word(r rune) bool {
-	const set = ucd.L | ucd.M | 1<<ucd.Nd | 1<<ucd.Nl | 1<<ucd.Pc
-	return ucd.In(r, set) || r == 0x200C || r == 0x200D || 0x24B6 <= r && r <= 0x24E9 ||
-		0x1F130 <= r && r <= 0x1F149 || 0x1F150 <= r && r <= 0x1F169 || 0x1F170 <= r && r <= 0x1F189
-}
-
 func beginsInWord(s string) bool {
 	r, n := utf8.DecodeRuneInString(s)
-	return n > 0 && word(r)
+	return n > 0 && ucd.Word(r)
 }
 
 func endsInWord(s string) bool {
 	r, n := utf8.DecodeLastRuneInString(s)
-	return n > 0 && word(r)
+	return n > 0 && ucd.Word(r)
 }

@@ -23,7 +23,7 @@ type want struct {
 }
 
 // readLines decodes a gzipped file of JSON lines.
-func readLines[T any](t *testing.T, path string) []T {
+func readLines[T any](t testing.TB, path string) []T {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {

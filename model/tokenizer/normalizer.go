@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/scan"
 	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/ucd"
 )
 
@@ -69,8 +70,12 @@ func (p prepend) normalize(text string) string {
 	return string(p) + text
 }
 
-// A replace puts one string for another, in text as a normalizer and in each token as a decoder.
-type replace struct{ old, new string }
+// A replace puts a string for what a pattern finds, in text as a normalizer and in each token as a decoder.
+type replace struct {
+	old  string      // "" for a regular expression
+	find scan.Finder // of a regular expression
+	new  string
+}
 
 func replaceOf(c component) (replace, error) {
 	var f struct {
@@ -81,13 +86,35 @@ func replaceOf(c component) (replace, error) {
 	if err := c.fields(&f); err != nil {
 		return replace{}, err
 	}
-	if f.Pattern.String == nil || *f.Pattern.String == "" {
-		return replace{}, fmt.Errorf("%s: Replace is supported only for a pattern of a String that is not empty", c.path)
+	switch {
+	case f.Pattern.String != nil && *f.Pattern.String != "":
+		return replace{old: *f.Pattern.String, new: f.Content}, nil
+	case f.Pattern.Regex != nil:
+		find, err := pattern(*f.Pattern.Regex)
+		if err != nil {
+			return replace{}, fmt.Errorf("%s: %w", c.path, err)
+		}
+		return replace{find: find, new: f.Content}, nil
 	}
-	return replace{*f.Pattern.String, f.Content}, nil
+	return replace{}, fmt.Errorf("%s: pattern must have a String that is not empty or a Regex", c.path)
 }
 
-func (r replace) normalize(text string) string { return strings.ReplaceAll(text, r.old, r.new) }
+func (r replace) normalize(text string) string {
+	if r.old != "" {
+		return strings.ReplaceAll(text, r.old, r.new)
+	}
+	var b strings.Builder
+	done := 0
+	for done < len(text) {
+		start, end := r.find(text, done)
+		b.WriteString(text[done:start])
+		if start < end {
+			b.WriteString(r.new)
+		}
+		done = end
+	}
+	return b.String()
+}
 
 // normalizers are applied one after the other.
 type normalizers []normalizer

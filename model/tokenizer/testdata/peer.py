@@ -1,0 +1,49 @@
+"""Answers tokenizer_test's questions with the crate tokenizers and with transformers' AutoTokenizer.
+
+A question is a line of JSON on standard input: dir, auto, texts. So is an answer: for each text the fields of oracle.py's rows; of an
+AutoTokenizer its class and named special tokens, too; or error. A question with a pattern is answered by the pieces that Split cuts.
+"""
+
+import json
+import logging
+import os
+import sys
+import warnings
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+warnings.simplefilter("ignore")
+
+
+def rows(t, texts, auto):
+    for text in texts:
+        if auto:
+            ids = t.encode(text, add_special_tokens=False)
+            yield {"ids": ids, "ids2": t.encode(text), "d": t.decode(ids, skip_special_tokens=False), "ds": t.decode(ids, skip_special_tokens=True)}
+        else:
+            ids = t.encode(text, add_special_tokens=False).ids
+            yield {"ids": ids, "ids2": t.encode(text).ids, "d": t.decode(ids, skip_special_tokens=False), "ds": t.decode(ids)}
+
+
+def answer(question):
+    if question.get("pattern"):
+        from tokenizers import Regex, pre_tokenizers
+        split = pre_tokenizers.Split(Regex(question["pattern"]), "isolated")
+        return {"pieces": [[piece for piece, _ in split.pre_tokenize_str(text)] for text in question["texts"]]}
+    if not question["auto"]:
+        from tokenizers import Tokenizer
+        return {"rows": list(rows(Tokenizer.from_file(question["dir"] + "/tokenizer.json"), question["texts"], False))}
+    import transformers
+    transformers.logging.set_verbosity_error()
+    t = transformers.AutoTokenizer.from_pretrained(question["dir"])
+    return {"class": type(t).__name__, "named": t.special_tokens_map, "rows": list(rows(t, question["texts"], True))}
+
+
+logging.disable(logging.CRITICAL)
+questions, answers = sys.stdin, sys.stdout
+sys.stdin, sys.stdout = open(os.devnull), sys.stderr  # transformers asks there whether to run code
+for line in questions:
+    try:
+        a = answer(json.loads(line))
+    except BaseException as e:
+        a = {"error": f"{type(e).__name__}: {e}"}
+    print(json.dumps(a), file=answers, flush=True)
