@@ -142,10 +142,10 @@ func (t *Tokenizer) list() error {
 		if id < 0 {
 			return fmt.Errorf("model.vocab: token %q has the id %d", token, id)
 		}
-		// Of two tokens with one id the lesser string is taken, so that the choice is no accident.
-		if !t.held[id] || token < t.tokens[id] {
-			t.tokens[id], t.held[id] = token, true
+		if t.held[id] {
+			return fmt.Errorf("model.vocab: %q and %q have the id %d", min(token, t.tokens[id]), max(token, t.tokens[id]), id)
 		}
+		t.tokens[id], t.held[id] = token, true
 	}
 	for id, token := range t.added.tokens {
 		t.tokens[id], t.held[id] = token.Content, true

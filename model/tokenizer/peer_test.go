@@ -28,6 +28,7 @@ type question struct {
 	Texts []string `json:"texts"`
 
 	Pattern string `json:"pattern,omitempty"` // of Split, instead of a tokenizer
+	Train   int    `json:"train,omitempty"`   // the size of a Unigram to train on the texts
 }
 
 type answer struct {
@@ -37,6 +38,7 @@ type answer struct {
 	Error string
 
 	Pieces [][]string // of each text
+	File   string     // the tokenizer.json that was trained
 }
 
 // startPeer starts testdata/peer.py, or skips.

@@ -1,7 +1,8 @@
 """Answers tokenizer_test's questions with the crate tokenizers and with transformers' AutoTokenizer.
 
 A question is a line of JSON on standard input: dir, auto, texts. So is an answer: for each text the fields of oracle.py's rows; of an
-AutoTokenizer its class and named special tokens, too; or error. A question with a pattern is answered by the pieces that Split cuts.
+AutoTokenizer its class and named special tokens, too; or error. A question with a pattern is answered by the pieces that Split cuts,
+one with a size to train by the file of a Unigram trained on the texts.
 """
 
 import json
@@ -29,6 +30,13 @@ def answer(question):
         from tokenizers import Regex, pre_tokenizers
         split = pre_tokenizers.Split(Regex(question["pattern"]), "isolated")
         return {"pieces": [[piece for piece, _ in split.pre_tokenize_str(text)] for text in question["texts"]]}
+    if question.get("train"):
+        from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+        t = Tokenizer(models.Unigram())
+        t.pre_tokenizer, t.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+        trainer = trainers.UnigramTrainer(vocab_size=question["train"], special_tokens=["<unk>"], unk_token="<unk>", show_progress=False)
+        t.train_from_iterator(question["texts"], trainer)
+        return {"file": t.to_str()}
     if not question["auto"]:
         from tokenizers import Tokenizer
         return {"rows": list(rows(Tokenizer.from_file(question["dir"] + "/tokenizer.json"), question["texts"], False))}
