@@ -90,6 +90,12 @@ func parse(in files) (*Tokenizer, error) {
 	if t.preTokenizer, err = preTokenizerOf(component{f.PreTokenizer, "pre_tokenizer"}); err != nil {
 		return nil, err
 	}
+	if growth(t.normalizer) >= maxGrowth {
+		return nil, fmt.Errorf("normalizer: a text could become %d times as long", maxGrowth)
+	}
+	if first(t.preTokenizer) && shortens(t.normalizer) {
+		return nil, fmt.Errorf("normalizer: it could take away what a text begins with, which is not supported with a Metaspace of prepend_scheme first")
+	}
 	m, err := modelOf(component{f.Model, "model"}, isByteLevel(t.preTokenizer), c)
 	if err != nil {
 		return nil, err

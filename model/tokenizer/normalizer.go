@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/scan"
@@ -114,6 +115,39 @@ func (r replace) normalize(text string) string {
 		done = end
 	}
 	return b.String()
+}
+
+// maxGrowth is how many times as long a normalizer may make a text: a file of a kilobyte could double it a hundred times.
+const maxGrowth = 1000
+
+// growth returns how many times as long a normalizer may make a text, at least, up to maxGrowth.
+func growth(n normalizer) int {
+	switch n := n.(type) {
+	case form:
+		return 3 // at worst, in bytes: U+0390 and others decompose to three times as many
+	case prepend:
+		return 1 + len(n)
+	case replace:
+		return 1 + len(n.new)/max(len(n.old), 1)
+	case normalizers:
+		product := 1
+		for _, part := range n {
+			product = min(product*growth(part), maxGrowth)
+		}
+		return product
+	}
+	return 1
+}
+
+// shortens reports whether a normalizer could take away what a text begins with, so that what it leaves begins elsewhere.
+func shortens(n normalizer) bool {
+	switch n := n.(type) {
+	case replace:
+		return n.new == ""
+	case normalizers:
+		return slices.ContainsFunc(n, shortens)
+	}
+	return false
 }
 
 // normalizers are applied one after the other.

@@ -136,6 +136,11 @@ var letters = map[string]Set{
 	"C": 1<<Cc | 1<<Cf | 1<<Co | 1<<Cn | 1<<Cs | 1<<Ws,
 }
 
+// Numeric is char::is_numeric of Rust, whose tables are a version of Unicode ahead of those of the regular expressions.
+func Numeric(r rune) bool {
+	return In(r, N) || 0x11DE0 <= r && r <= 0x11DE9 || 0x16FF4 <= r && r <= 0x16FF6
+}
+
 // Word is \w of the crate's regular expressions: letters, marks, decimal digits, letter numbers, connectors, joiners and what else is
 // alphabetic.
 func Word(r rune) bool {
