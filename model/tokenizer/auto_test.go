@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 )
@@ -25,6 +26,31 @@ func spmLike(t testing.TB) []byte {
 	return nil
 }
 
+const around = `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"[B]","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],` +
+	`"pair":[],"special_tokens":{"[B]":{"id":"[B]","ids":[1],"tokens":["b"]}}}`
+
+// TestAutoGoldens compares with what AutoTokenizer made of the directories of testdata/auto.py.
+func TestAutoGoldens(t *testing.T) {
+	bases := map[string][]byte{"byte-level": demoWith(t, map[string]string{"post_processor": around}), "spm": withField(t, spmLike(t), "post_processor", around)}
+	for _, c := range readLines[struct {
+		Base, Model string
+		Config      json.RawMessage
+		answer
+	}](t, "testdata/auto.jsonl.gz") {
+		t.Run(c.Base+" "+c.Model+" "+string(c.Config), func(t *testing.T) {
+			f := files{tokenizer: bases[c.Base], config: c.Config}
+			if c.Model != "" {
+				f.model = []byte(`{"model_type":"` + c.Model + `"}`)
+			}
+			tk, err := parse(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, tk, c.answer)
+		})
+	}
+}
+
 // TestAutoTokenizer compares with AutoTokenizer for every model type and class that chat models have: the same class of the same
 // tokenizer, or a refusal that says why.
 func TestAutoTokenizer(t *testing.T) {
@@ -34,8 +60,8 @@ func TestAutoTokenizer(t *testing.T) {
 	classes := []string{"", "LlamaTokenizer", "LlamaTokenizerFast", "PreTrainedTokenizerFast", "PreTrainedTokenizer", "TokenizersBackend", "GPT2Tokenizer",
 		"GPT2TokenizerFast", "GPTNeoXTokenizerFast", "GemmaTokenizer", "GemmaTokenizerFast", "Qwen2Tokenizer", "Qwen2TokenizerFast", "Qwen3_5Tokenizer",
 		"Phi3Tokenizer", "CohereTokenizerFast", "T5Tokenizer", "BloomTokenizerFast", "NoSuchTokenizer"}
-	if testing.Short() {
-		models, classes = models[:5], classes[:9]
+	if os.Getenv("STEELYARD_REQUIRE") != "1" || testing.Short() { // some minutes
+		models, classes = models[:8], classes[:9]
 	}
 	refusals := 0
 	for kind, data := range map[string][]byte{"byte-level": demoWith(t, nil), "spm": spmLike(t)} {
@@ -89,10 +115,8 @@ func TestAutoOptions(t *testing.T) {
 		added = `{"id":2048,"content":"<x>","single_word":false,"lstrip":true,"rstrip":true,"normalized":false,"special":false}`
 		deco  = `"added_tokens_decoder":{"2048":{"content":"<x>","lstrip":true,"rstrip":true,"normalized":false,"single_word":false,"special":false}}`
 	)
-	bos := `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[{"Sequence":{"id":"A","type_id":0}},` +
-		`{"Sequence":{"id":"B","type_id":1}}],"special_tokens":{"<s>":{"id":"<s>","ids":[1],"tokens":["<s>"]}}}`
-	spm := withField(t, spmLike(t), "post_processor", bos)
-	level := demoWith(t, map[string]string{"post_processor": strings.ReplaceAll(bos, "[1]", "[7]")}, added)
+	spm := withField(t, spmLike(t), "post_processor", around)
+	level := demoWith(t, map[string]string{"post_processor": around}, added)
 	texts := randomTexts(12, 150, []string{"<s>", "</s>", "<x>", " <x> ", "<y>", "<|im_start|>", "<|endoftext|>", "<mask>", "▁<x>"})
 	for _, c := range []struct{ model, config, special, old string }{
 		{config: `{"tokenizer_class":"LlamaTokenizer","legacy":true}`},

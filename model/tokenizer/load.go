@@ -125,7 +125,23 @@ func parse(in files) (*Tokenizer, error) {
 	if err := t.added.index(t.normalizer); err != nil {
 		return nil, err
 	}
-	return t, t.list()
+	if err := t.list(); err != nil {
+		return nil, err
+	}
+	return t, t.checkTemplate()
+}
+
+// checkTemplate refuses special tokens of the post-processor that are none: a model has no row for them.
+func (t *Tokenizer) checkTemplate() error {
+	parts, _ := t.postProcessor.(template)
+	for _, part := range parts {
+		for _, id := range part.ids {
+			if _, ok := t.Token(id); !ok {
+				return fmt.Errorf("post_processor: its id %d has no token", id)
+			}
+		}
+	}
+	return nil
 }
 
 // maxGap is how many ids in a row may be without a token: more than any vocabulary pads, and small for a list.
