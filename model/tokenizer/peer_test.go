@@ -30,6 +30,7 @@ type question struct {
 
 	Pattern string `json:"pattern,omitempty"` // of Split, instead of a tokenizer
 	Train   int    `json:"train,omitempty"`   // the size of a Unigram to train on the texts
+	Time    bool   `json:"time,omitempty"`    // how long the crate takes
 }
 
 type answer struct {
@@ -40,6 +41,8 @@ type answer struct {
 
 	Pieces [][]string // of each text
 	File   string     // the tokenizer.json that was trained
+
+	Seconds float64
 }
 
 // startPeer starts testdata/peer.py, or skips.
