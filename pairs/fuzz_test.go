@@ -2,6 +2,8 @@ package pairs
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/steelyard-ml/steelyard/internal/tol"
 	"github.com/steelyard-ml/steelyard/schemas"
 )
 
@@ -19,7 +22,9 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		v, err := parse(s)
+		var v value
+		var err error
+		tol.AllocatesAtMost(t, 1<<16+300*int64(len(s)), func() { v, err = parse(s) })
 		valid := json.Valid([]byte(s))
 		if err != nil {
 			purposes := []string{"is not valid UTF-8", "stands twice", "lone surrogate", "deeper"}
@@ -62,13 +67,22 @@ func FuzzText(f *testing.F) {
 	f.Add("x.jsonl", gzipOf(line("A")), uint16(7))
 	f.Add("x.jsonl", zstdOf(line("A")), uint16(7))
 	f.Add("x.jsonl", "PAR1", uint16(7))
+	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, name, text string, at uint16) {
 		if name != "x.json" {
 			name = "x.jsonl"
 		}
 		o := Options{MaxRowBytes: 60}
-		path := write(t, name, text)
-		whole := readFile(path, o)
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var whole result
+		most := 24<<20 + 2000*int64(len(text))
+		if strings.HasPrefix(text, string(magicZstd)) {
+			most += maxZstdWindow // which a frame may ask for
+		}
+		tol.AllocatesAtMost(t, most, func() { whole = readFile(path, o) })
 		first := readItem(schemas.WorkItem{Path: path, End: int64(at)}, o)
 		second := readItem(schemas.WorkItem{Path: path, Begin: int64(at), End: -1}, o)
 		if whole.Err != nil || first.Err != nil || second.Err != nil {

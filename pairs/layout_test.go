@@ -133,7 +133,7 @@ func TestLayouts(t *testing.T) {
 		{name: "chat with tool calls, tools and arguments native",
 			row: `{"prompt":` + userHi + `,"chosen":[{"role":"assistant","tool_calls":[{"type":"function","function":{"name":"f","arguments":{"z":1,"a":null}}}]}],"rejected":` + answerB +
 				`,"tools":[{"type":"function","function":{"name":"f"}}],"chat_template_kwargs":{"enable_thinking":false}}`,
-			want: with(chatOf(userHi, `[{"role":"assistant","content":null,"tool_calls":[{"type":"function","function":{"name":"f","arguments":{"z":1,"a":null}}}]}]`, answerB), func(p *schemas.Pair) {
+			want: with(chatOf(userHi, `[{"role":"assistant","tool_calls":[{"type":"function","function":{"name":"f","arguments":{"z":1,"a":null}}}],"content":null}]`, answerB), func(p *schemas.Pair) {
 				p.Tools, p.TemplateArgs = `[{"type":"function","function":{"name":"f"}}]`, `{"enable_thinking":false}`
 			})},
 		{name: "tools and arguments as JSON text, system as column",
@@ -144,6 +144,9 @@ func TestLayouts(t *testing.T) {
 		{name: "empty extras are none",
 			row: `{"system":"","tools":" ","chat_template_kwargs":null,"images":[],"prompt":` + userHi + `,"chosen":` + answerA + `,"rejected":` + answerB + `}`, o: Options{Meta: MetaNone},
 			want: hi},
+		{name: "an empty list of tools, or of calls, is not none",
+			row:  `{"prompt":` + userHi + `,"chosen":[{"role":"assistant","tool_calls":[],"content":"A"}],"rejected":` + answerB + `,"tools":[]}`,
+			want: with(chatOf(userHi, `[{"role":"assistant","tool_calls":[],"content":"A"}]`, answerB), func(p *schemas.Pair) { p.Tools = "[]" })},
 		{name: "the same system message twice is one",
 			row:  `{"system":"S","prompt":[{"role":"system","content":"S"},{"role":"user","content":"Hi"}],"chosen":` + answerA + `,"rejected":` + answerB + `}`,
 			want: chatOf(`[{"role":"system","content":"S"},{"role":"user","content":"Hi"}]`, answerA, answerB)},

@@ -240,7 +240,8 @@ func (c *columns) message(column string, v value) (value, error) {
 		}
 		role = textValue(mapped)
 	}
-	if role.text == callRole {
+	called := role.text == callRole
+	if called {
 		var err error
 		if calls, err = toolCalls(content.text); err != nil {
 			return v, err
@@ -259,7 +260,7 @@ func (c *columns) message(column string, v value) (value, error) {
 		case m.name == contentKey:
 			put("content", content)
 			spoken = true
-		case m.name == "tool_calls", m.value.is(jsonNull), m.name == "role", m.name == "content":
+		case m.name == "tool_calls" && called, m.value.is(jsonNull), m.name == "role", m.name == "content":
 		default:
 			put(m.name, m.value)
 		}
@@ -267,7 +268,7 @@ func (c *columns) message(column string, v value) (value, error) {
 	if !spoken {
 		put("content", content)
 	}
-	if !calls.empty() {
+	if called {
 		put("tool_calls", calls)
 	}
 	return out, nil
@@ -341,7 +342,8 @@ func (c *columns) chatPair(d dialogue) (schemas.Pair, error) {
 	return p, nil
 }
 
-// embedded takes a column that is a list or object, or text that holds one as JSON, and returns its JSON; "" where it is empty.
+// embedded takes a column that is a list or object, or text that holds one as JSON, and returns its JSON; "" where there is none. An
+// empty list of tools is one: templates can tell it from none.
 func (c *columns) embedded(name string, k jsonKind) (string, error) {
 	v := c.take(name)
 	if v.is(jsonString) && strings.TrimSpace(v.text) != "" {
@@ -353,7 +355,7 @@ func (c *columns) embedded(name string, k jsonKind) (string, error) {
 	} else if v.is(jsonString) {
 		return "", nil
 	}
-	if v.empty() {
+	if v.empty() && !(v.is(jsonArray) && k == jsonArray) {
 		return "", nil
 	}
 	if !v.is(k) {

@@ -89,7 +89,7 @@ func (p *tablePolicy) Forward(ctx context.Context, b model.Batch, want model.Wan
 }
 
 // Backward: ∂ log π(y) / ∂ θ_v = [v = y] − π(v).
-func (p *tablePolicy) Backward(_ context.Context, d []float32) error {
+func (p *tablePolicy) Backward(_ context.Context, d []float32, _ [][]float32) error {
 	i := 0
 	each(*p.kept, func(prompt, token int32) {
 		for v, logp := range p.row(prompt) {

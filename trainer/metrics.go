@@ -35,6 +35,9 @@ type Metrics struct {
 	Entropy           float64 `json:"entropy"`
 	MeanTokenAccuracy float64 `json:"mean_token_accuracy"`
 
+	// AuxLoss is the routers' auxiliary loss, of which loss has router_aux_loss_coef times; absent in a model without experts.
+	AuxLoss float64 `json:"aux_loss,omitempty"`
+
 	StepTime        float64 `json:"step_time_s"`       // seconds
 	TokensPerSecond float64 `json:"tokens_per_second"` // as num_tokens counts them
 }
@@ -43,15 +46,19 @@ type Metrics struct {
 func (m *Metrics) averaged() []*float64 {
 	return []*float64{
 		&m.Loss, &m.RewardsChosen, &m.RewardsRejected, &m.RewardsAccuracies, &m.RewardsMargins, &m.LogpsChosen, &m.LogpsRejected,
-		&m.LogitsChosen, &m.LogitsRejected, &m.Entropy, &m.MeanTokenAccuracy,
+		&m.LogitsChosen, &m.LogitsRejected, &m.Entropy, &m.MeanTokenAccuracy, &m.AuxLoss,
 	}
 }
 
-// average returns the metrics of a step that are means.
-func average(beta float64, pairs []scored, groups []span, terms []loss.Term) Metrics {
+// average returns the metrics of a step that are means; aux is the coefficient of the auxiliary loss.
+func average(beta, aux float64, pairs []scored, groups []span, terms []loss.Term) Metrics {
 	var columns [][]float64
 	for _, g := range groups {
 		one := groupMetrics(beta, pairs[g.From:g.To], terms[g.From:g.To])
+		if aux != 0 {
+			one.AuxLoss, _ = auxiliary(pairs[g.From:g.To])
+			one.Loss += float64(aux * one.AuxLoss)
+		}
 		for i, v := range one.averaged() {
 			if len(columns) <= i {
 				columns = append(columns, nil)

@@ -26,7 +26,7 @@ func TestAverage(t *testing.T) {
 		pair(side{4, -2, 8, 8, 4}, side{2, -3, 4, -2, 0}, -6, -7),
 	}
 	terms := []loss.Term{{Loss: 1}, {Loss: 3}, {Loss: 10}}
-	got := average(0.5, pairs, []span{{0, 2}, {2, 3}}, terms)
+	got := average(0.5, 0, pairs, []span{{0, 2}, {2, 3}}, terms)
 	want := Metrics{
 		Loss:              (2 + 10) / 2.,
 		RewardsChosen:     (0.5 + 2) / 2,       // β·(2 + 0)/2, β·4

@@ -64,6 +64,9 @@ type Options struct {
 	AdamBeta2   float64 `yaml:"adam_beta2" json:"adam_beta2" usage:"decay of the second moment"`
 	AdamEpsilon float64 `yaml:"adam_epsilon" json:"adam_epsilon" usage:"epsilon of AdamW"`
 
+	// RouterAuxLossCoef weighs the auxiliary loss of a mixture of experts; -1 takes the model's own, 0 leaves the loss out.
+	RouterAuxLossCoef float64 `yaml:"router_aux_loss_coef" json:"router_aux_loss_coef" usage:"weight of the experts' auxiliary loss; -1: the model's own"`
+
 	// SaveStrategy is steps (every SaveSteps steps and after the last), epoch (after each) or no. SaveTotalLimit is how many
 	// checkpoints stay; 0 is all.
 	SaveStrategy   string  `yaml:"save_strategy" json:"save_strategy" usage:"steps, epoch or no" resume:"free"`
@@ -110,6 +113,7 @@ func DefaultOptions() Options {
 		AdamBeta1:                 0.9,
 		AdamBeta2:                 0.999,
 		AdamEpsilon:               1e-8,
+		RouterAuxLossCoef:         -1,
 		SaveStrategy:              SaveBySteps,
 		SaveSteps:                 500,
 		LoggingSteps:              10,
@@ -171,6 +175,9 @@ func (o Options) Validate() error {
 	number("adam_beta1", o.AdamBeta1, 0, 1-0x1p-53, "a number from 0 to below 1, as 0.9")
 	number("adam_beta2", o.AdamBeta2, 0, 1-0x1p-53, "a number from 0 to below 1, as 0.999")
 	number("adam_epsilon", o.AdamEpsilon, 0, most, "0 or more, as 1e-8")
+	if o.RouterAuxLossCoef != -1 {
+		number("router_aux_loss_coef", o.RouterAuxLossCoef, 0, most, "0 or more, or -1 for the model's own")
+	}
 	among("save_strategy", o.SaveStrategy, SaveBySteps, SaveByEpoch, SaveNothing)
 	interval("save_steps", o.SaveSteps)
 	check(o.SaveTotalLimit >= 0, "save_total_limit", "%d is not allowed; use 1 or more, or 0 to keep all", o.SaveTotalLimit)

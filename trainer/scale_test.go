@@ -25,11 +25,11 @@ type flatPolicy struct {
 	weight model.Param
 }
 
-func (p *flatPolicy) Config() *model.Config                     { return p.config }
-func (p *flatPolicy) Numerics() string                          { return "flat/1" }
-func (p *flatPolicy) Close() error                              { return nil }
-func (p *flatPolicy) Params() []model.Param                     { return []model.Param{p.weight} }
-func (p *flatPolicy) Backward(context.Context, []float32) error { return nil }
+func (p *flatPolicy) Config() *model.Config                                  { return p.config }
+func (p *flatPolicy) Numerics() string                                       { return "flat/1" }
+func (p *flatPolicy) Close() error                                           { return nil }
+func (p *flatPolicy) Params() []model.Param                                  { return []model.Param{p.weight} }
+func (p *flatPolicy) Backward(context.Context, []float32, [][]float32) error { return nil }
 
 func (p *flatPolicy) Score(_ context.Context, b model.Batch, _ model.Want) (model.Scores, error) {
 	n := b.Scored()

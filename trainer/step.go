@@ -17,6 +17,7 @@ const wanted = model.WantEntropy | model.WantRank1 | model.WantMeanLogit
 type scored struct {
 	schemas.CachedPair
 	chosen, rejected side
+	router           model.Router // of a model with experts, where the auxiliary loss is on
 }
 
 // A side sums over a completion's tokens, in order, in float64.
@@ -44,7 +45,7 @@ func (r *run) step(ctx context.Context, k int) (Metrics, error) {
 	rate := r.o.LearningRate * r.schedule.At(k)
 	r.adamw.Step(rate, optim.ClipScale(norm, r.o.MaxGradNorm))
 
-	m := average(r.o.Beta, pairs, groups, terms)
+	m := average(r.o.Beta, r.aux, pairs, groups, terms)
 	for _, p := range pairs {
 		r.tokens += int64(2*len(p.PromptIDs) + len(p.ChosenIDs) + len(p.RejectedIDs)) // as TRL counts: both sequences
 	}
@@ -73,33 +74,42 @@ func (r *run) load(ctx context.Context, k int) (pairs []scored, groups []span, e
 //
 //	Σ_groups 1/G · Σ_group 1/|group| · d loss / d parameters
 //
-// A loss that looks at a whole group needs all its values before the first gradient: where a step takes more than one micro-batch, they
-// are computed beforehand.
+// A loss that looks at a whole group, and the routers' auxiliary loss, need all its values before the first gradient: where a step takes
+// more than one micro-batch, they are computed beforehand.
 func (r *run) backward(ctx context.Context, k int, pairs []scored, groups []span, terms []loss.Term) error {
 	micro := cut(pairs, r.o.MicroBatchTokens)
-	first := len(micro)
-	if !r.loss.PerPair() && len(micro) > 1 {
+	whole := !r.loss.PerPair() || r.aux != 0
+	before := whole && len(micro) > 1
+	if before {
 		for _, c := range micro {
 			if err := r.forward(ctx, k, pairs[c.From:c.To], r.policy.Score); err != nil {
 				return err
 			}
 		}
 		r.evaluate(pairs, groups, terms)
-		first = 0
 	}
 	weights := shares(groups)
+	var routers [][]float32
 	for i, c := range micro {
 		if err := r.forward(ctx, k, pairs[c.From:c.To], r.policy.Forward); err != nil {
 			return err
 		}
 		switch {
-		case i >= first: // evaluated above
-		case r.loss.PerPair():
-			r.evaluate(pairs, []span{c}, terms)
-		default:
+		case before: // evaluated above
+		case whole:
 			r.evaluate(pairs, groups, terms)
+		default:
+			r.evaluate(pairs, []span{c}, terms)
 		}
-		if err := r.policy.Backward(ctx, gradient(pairs[c.From:c.To], terms[c.From:c.To], weights[c.From:c.To])); err != nil {
+		if i == 0 {
+			routers = r.routerGradient(pairs, groups)
+		}
+		d := gradient(pairs[c.From:c.To], terms[c.From:c.To], weights[c.From:c.To])
+		var dRouter [][]float32
+		if routers != nil {
+			dRouter = routers[c.From:c.To]
+		}
+		if err := r.policy.Backward(ctx, d, dRouter); err != nil {
 			return err
 		}
 	}
@@ -108,7 +118,11 @@ func (r *run) backward(ctx context.Context, k int, pairs []scored, groups []span
 
 // forward fills in what the policy says about pairs.
 func (r *run) forward(ctx context.Context, k int, pairs []scored, score func(context.Context, model.Batch, model.Want) (model.Scores, error)) error {
-	scores, err := score(ctx, batchOf(pairs), wanted)
+	want := wanted
+	if r.aux != 0 {
+		want |= model.WantRouters
+	}
+	scores, err := score(ctx, batchOf(pairs), want)
 	if err != nil {
 		return err
 	}
@@ -217,5 +231,8 @@ func read(pairs []scored, s model.Scores) {
 	for i := range pairs {
 		pairs[i].chosen = sum(len(pairs[i].ChosenIDs))
 		pairs[i].rejected = sum(len(pairs[i].RejectedIDs))
+		if s.Routers != nil {
+			pairs[i].router = s.Routers[i]
+		}
 	}
 }

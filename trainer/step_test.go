@@ -113,7 +113,7 @@ func TestGradientOfAStep(t *testing.T) {
 			if err := r.backward(t.Context(), 0, s, groups, terms); err != nil {
 				t.Fatal(err)
 			}
-			return average(o.Beta, s, groups, terms).Loss
+			return average(o.Beta, 0, s, groups, terms).Loss
 		}
 		value()
 		got := slices.Clone(policy.table.Grad)

@@ -76,7 +76,7 @@ func inspectModel(out io.Writer, path string) error {
 	fmt.Fprintf(w, "architecture\t%s, %d heads of width %d over %d key-value heads, vocabulary %d, %d positions\n",
 		c, c.Heads, c.HeadDim, c.KVHeads, c.Vocab, c.MaxPositions)
 	fmt.Fprintf(w, "weights\t%d", weights)
-	for _, t := range []checkpoint.DType{checkpoint.F32, checkpoint.BF16, checkpoint.F16} {
+	for _, t := range []checkpoint.DType{checkpoint.F32, checkpoint.BF16, checkpoint.F16, checkpoint.NF4, checkpoint.FP4} {
 		if dtypes[t] > 0 {
 			fmt.Fprintf(w, ", %d tensors of %s", dtypes[t], t)
 		}
@@ -98,8 +98,13 @@ func inspectModel(out io.Writer, path string) error {
 	}
 	fmt.Fprintf(w, "tokenizer\t%s\n", tokenizer)
 	template := "yes"
-	if _, err := checkpoint.ChatTemplate(path); err != nil {
+	switch templates, err := checkpoint.ChatTemplates(path); {
+	case err != nil:
 		template = err.Error()
+	case templates.Default == "":
+		template = "only for conversations with tools"
+	case templates.ToolUse != "":
+		template = "yes, and another for conversations with tools"
 	}
 	fmt.Fprintf(w, "chat template\t%s\n", template)
 	return w.Flush()

@@ -9,7 +9,7 @@ import "math"
 func Log1(x float32) float32 { return float32(Log(float64(x))) }
 
 // Pow returns base^y for base > 0, with a relative error of about 1e-15: frequencies of rotary embeddings.
-func Pow(base, y float64) float64 { return exp64(float64(y * Log(base))) }
+func Pow(base, y float64) float64 { return Exp64(float64(y * Log(base))) }
 
 // ln 2 in two parts. n times the first, which has 32 bits, is exact for |n| < 2^21.
 const (
@@ -41,8 +41,8 @@ func Log(x float64) float64 {
 	return float64(n*ln2Hi64) + (float64(n*ln2Lo64) + float64(2*float64(f+float64(float64(f*s)*p))))
 }
 
-// exp64 returns e^x. With n the integer nearest to x/ln 2 and r = x - n·ln 2, e^x = 2^n·Σ r^k/k!.
-func exp64(x float64) float64 {
+// Exp64 returns e^x, with a relative error of about 1e-15. With n the integer nearest to x/ln 2 and r = x - n·ln 2, e^x = 2^n·Σ r^k/k!.
+func Exp64(x float64) float64 {
 	switch {
 	case x != x:
 		return x

@@ -54,17 +54,24 @@ func TestVariables(t *testing.T) {
 		in             chat.Input
 		want           string
 	}{
-		{"none given", some, chat.Input{Messages: "[]"}, "[0, None, None, False, Undefined, Undefined]"},
+		{"none given", some, chat.Input{Messages: `[{}]`}, "[1, None, None, False, Undefined, Undefined]"},
 		{"all given", some, chat.Input{
-			Messages: `[{}]`, Tools: `[]`, Args: `{"x": 1e3, "documents": [3.0]}`, AddGenerationPrompt: true, Special: map[string]string{"bos_token": "<s>"},
-		}, "[1, [], [3.0], True, '<s>', 1000.0]"},
+			Messages: `[{}]`, Tools: `[]`, Args: `{"x": 1e3, "documents": [{"a": 3.0}]}`, AddGenerationPrompt: true, Special: map[string]string{"bos_token": "<s>"},
+		}, "[1, [], [{'a': 3.0}], True, '<s>', 1000.0]"},
 		{"arguments hide special tokens", some, chat.Input{
-			Messages: `[]`, Args: `{"bos_token": 12345678901234567890}`, Special: map[string]string{"bos_token": "<s>"},
-		}, "[0, None, None, False, 12345678901234567890, Undefined]"},
-		{"arguments hide globals", "{{ range }}", chat.Input{Messages: "[]", Args: `{"range": "r"}`}, "r"},
+			Messages: `[{}]`, Args: `{"bos_token": 12345678901234567890}`, Special: map[string]string{"bos_token": "<s>"},
+		}, "[1, None, None, False, 12345678901234567890, Undefined]"},
+		{"arguments hide globals", "{{ range }}", chat.Input{Messages: `[{}]`, Args: `{"range": "r"}`}, "r"},
 		{"order of keys, and the last of equal ones", "{{ messages }}", chat.Input{Messages: `[{"b": 1, "a": -0.0, "b": 1.50}]`}, "[{'b': 1.5, 'a': -0.0}]"},
-		{"escapes in JSON", "{{ messages[0] }}", chat.Input{Messages: `["\ud83d\ude00\u00e9\n\/\"\\"]`}, "😀é\n/\"\\"},
-		{"the date in its own zone", "{{ strftime_now('%d %b %Y %H') }}", chat.Input{Messages: "[]", Now: now}, "03 Feb 2024 04"},
+		{"escapes in JSON", "{{ messages[0].x }}", chat.Input{Messages: `[{"x": "\ud83d\ude00\u00e9\n\/\"\\"}]`}, "😀é\n/\"\\"},
+		{"null fields are left out, but not inside", "{{ messages }}", chat.Input{Messages: `[{"role": "user", "content": null, "x": [null, {"y": null}]}]`},
+			"[{'role': 'user', 'x': [None, {'y': None}]}]"},
+		{"reasoning under its three names", "{{ messages }}", chat.Input{Messages: `[{"role": "a", "reasoning": "r"}, {"reasoning_content": "", "thinking": "t"}, {"thinking": 1, "role": "a"}]`},
+			"[{'thinking': 'r', 'role': 'a', 'reasoning': 'r', 'reasoning_content': 'r'}, {'thinking': 't', 'reasoning_content': ''}, {'thinking': 1, 'role': 'a', 'reasoning_content': 1}]"},
+		{"no tools and an empty list of them", "{{ tools is none }}", chat.Input{Messages: `[{}]`, Tools: "[]"}, "False"},
+		{"documents may be null", "{{ documents is none }}", chat.Input{Messages: `[{}]`, Args: `{"documents": null}`}, "True"},
+		{"a namespace in itself", "{% set ns = namespace() %}{% set ns.ns = ns %}{{ ns }}", chat.Input{Messages: `[{}]`}, "<Namespace {'ns': <Namespace {...}>}>"},
+		{"the date in its own zone", "{{ strftime_now('%d %b %Y %H') }}", chat.Input{Messages: `[{}]`, Now: now}, "03 Feb 2024 04"},
 	} {
 		got, err := render(c.template, c.in)
 		if err != nil || got != c.want {
@@ -81,9 +88,15 @@ func TestInputErrors(t *testing.T) {
 	}{
 		{"no messages", chat.Input{}, "the messages: JSON, byte 0: expected a value"},
 		{"messages not a list", chat.Input{Messages: "{}"}, "the messages are no JSON array but dict"},
-		{"tools not a list", chat.Input{Messages: "[]", Tools: "5"}, "the tools are no JSON array but int"},
-		{"arguments not an object", chat.Input{Messages: "[]", Args: "[]"}, "the arguments are no JSON object but list"},
-		{"an argument with a field of its own", chat.Input{Messages: "[]", Args: `{"tools": []}`}, `"tools" is no argument`},
+		{"no message", chat.Input{Messages: "[]"}, "the conversation has no message"},
+		{"a message that is none", chat.Input{Messages: `[{}, "Hi"]`}, "of the messages number 2 is no JSON object but str"},
+		{"a tool that is none", chat.Input{Messages: "[{}]", Tools: `["f"]`}, "of the tools number 1 is no JSON object but str"},
+		{"documents not a list", chat.Input{Messages: "[{}]", Args: `{"documents": "d"}`}, "the documents are no JSON array but str"},
+		{"a document that is none", chat.Input{Messages: "[{}]", Args: `{"documents": ["d"]}`}, "of the documents number 1"},
+		{"an argument of another function", chat.Input{Messages: "[{}]", Args: `{"sanitize_control_tokens": true}`}, `"sanitize_control_tokens" is no argument`},
+		{"tools not a list", chat.Input{Messages: `[{}]`, Tools: "5"}, "the tools are no JSON array but int"},
+		{"arguments not an object", chat.Input{Messages: `[{}]`, Args: "[]"}, "the arguments are no JSON object but list"},
+		{"an argument with a field of its own", chat.Input{Messages: `[{}]`, Args: `{"tools": []}`}, `"tools" is no argument`},
 		{"a comma too many", chat.Input{Messages: "[1,]"}, "byte 3"},
 		{"text after", chat.Input{Messages: "[] []"}, "extra data"},
 		{"leading zero", chat.Input{Messages: "[01]"}, "byte 1"},
@@ -116,7 +129,7 @@ func TestErrors(t *testing.T) {
 		{"\n{{ raise_exception('no ' ~ 5) }}", chat.Error{Line: 2, Kind: "TemplateError", Message: "no 5"}},
 		{"{{ strftime_now('%Y') }}", chat.Error{Line: 1, Kind: "ValueError", Message: "the template asks for the date, and none was given to it"}},
 	} {
-		_, err := render(c.template, chat.Input{Messages: "[]"})
+		_, err := render(c.template, chat.Input{Messages: `[{}]`})
 		var got *chat.Error
 		if !errors.As(err, &got) || *got != c.want {
 			t.Errorf("%q: got %v; want %v", c.template, err, &c.want)
@@ -142,7 +155,6 @@ func TestLimits(t *testing.T) {
 		{"list of itself, as JSON", "{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l|tojson }}", "ResourceError"},
 		{"lists of themselves, compared", "{% set ns = namespace(a=[1], b=[1]) %}{% for i in range(60) %}{% set ns.a = [ns.a, ns.a] %}{% set ns.b = [ns.b, ns.b] %}{% endfor %}{{ ns.a == ns.b }}", "ResourceError"},
 		{"deep list", "{% set ns = namespace(l=[1]) %}{% for i in range(1000) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}", "RecursionError"},
-		{"namespace in itself", "{% set ns = namespace() %}{% set ns.ns = ns %}{{ ns }}", "RecursionError"},
 		{"macro without end", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "RecursionError"},
 		{"loop without end", "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}", "RecursionError"},
 		{"repeated text", "{{ 'a' * 10 ** 18 }}", "ResourceError"},
@@ -171,8 +183,8 @@ func TestLimits(t *testing.T) {
 		text := ""
 		tmpl, err := chat.Parse(c.template)
 		if err == nil {
-			tmpl.Tighten()
-			text, err = tmpl.Render(chat.Input{Messages: "[]"})
+			tmpl.Tighten(300_000, 8<<20)
+			text, err = tmpl.Render(chat.Input{Messages: `[{}]`})
 		}
 		var got *chat.Error
 		if !errors.As(err, &got) || got.Kind != c.kind {
@@ -192,7 +204,7 @@ func TestWithinLimits(t *testing.T) {
 }
 
 func TestConcurrent(t *testing.T) {
-	tmpl, err := chat.Parse("{% macro m(x) %}{% set n = x * 2 %}{{ n }}{% endmacro %}{% for m2 in messages %}{{ loop.index }}{{ m(m2) }};{% endfor %}{{ cycler('a')|string|length if no }}")
+	tmpl, err := chat.Parse("{% macro m(x) %}{% set n = x * 2 %}{{ n }}{% endmacro %}{% for m2 in messages %}{{ loop.index }}{{ m(m2.n) }};{% endfor %}{{ cycler('a')|string|length if no }}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +212,7 @@ func TestConcurrent(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			for range 50 {
-				got, err := tmpl.Render(chat.Input{Messages: fmt.Sprintf("[%d, %d]", i, i+1)})
+				got, err := tmpl.Render(chat.Input{Messages: fmt.Sprintf(`[{"n": %d}, {"n": %d}]`, i, i+1)})
 				if want := fmt.Sprintf("1%d;2%d;", 2*i, 2*i+2); err != nil || got != want {
 					t.Errorf("got %q, %v; want %q", got, err, want)
 				}
@@ -210,17 +222,33 @@ func TestConcurrent(t *testing.T) {
 	wg.Wait()
 }
 
-// FuzzRender: no template and no input makes the engine panic, and every error is one that its caller can tell apart.
+// FuzzRender: no template and no input makes the engine panic or allocate beyond what the template's size and the limits allow, and
+// every error is one that its caller can tell apart.
 func FuzzRender(f *testing.F) {
 	for _, c := range loadCases(f).Cases {
 		f.Add(c.Template, conversation)
 	}
 	f.Fuzz(func(t *testing.T, template, messages string) {
-		_, err := render(template, chat.Input{Messages: messages, Args: `{"l": [3, 1], "s": "a b", "d": {"a": 1}, "i": 7, "t": true}`})
-		var e *chat.Error
-		if err != nil && !errors.As(err, &e) && !errors.Is(err, chat.ErrInput) {
-			t.Errorf("%q: %v", template, err)
+		tell := func(err error) {
+			var e *chat.Error
+			if err != nil && !errors.As(err, &e) && !errors.Is(err, chat.ErrInput) {
+				t.Errorf("%q: %v", template, err)
+			}
 		}
+		var tmpl *chat.Template
+		tol.AllocatesAtMost(t, 1<<20+2000*int64(len(template)), func() {
+			var err error
+			tmpl, err = chat.Parse(template)
+			tell(err)
+		})
+		if tmpl == nil {
+			return
+		}
+		tmpl.Tighten(20_000, 1<<20)
+		tol.AllocatesAtMost(t, 16<<20+500*int64(len(messages)), func() {
+			_, err := tmpl.Render(chat.Input{Messages: messages, Args: `{"l": [3, 1], "s": "a b", "d": {"a": 1}, "i": 7, "t": true}`, AddGenerationPrompt: true})
+			tell(err)
+		})
 	})
 }
 

@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 )
 
-// carried are the files of a model directory that are copied as they are, where they exist.
-var carried = []string{
+// tokenizerFiles are the files of a tokenizer and its chat template.
+var tokenizerFiles = []string{
 	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model",
-	templateName, "chat_template.json", "generation_config.json",
+	templateName, legacyTemplateName,
 }
 
 // Save writes a model directory that transformers loads with default arguments: the tensors as float32, config.json of the directory
@@ -26,10 +26,12 @@ func Save(dir string, from *Dir, tensors []Named) error {
 	if err := WriteTensors(filepath.Join(dir, weightsName), tensors); err != nil {
 		return err
 	}
-	for _, name := range carried {
-		if err := copyFile(filepath.Join(dir, name), filepath.Join(from.path, name)); err != nil {
-			return err
-		}
+	if err := from.CopyTokenizer(dir); err != nil {
+		return err
+	}
+	const generation = "generation_config.json"
+	if err := copyFile(filepath.Join(dir, generation), filepath.Join(from.path, generation)); err != nil {
+		return err
 	}
 	text, err := os.ReadFile(filepath.Join(from.path, configName))
 	if err != nil {
@@ -49,8 +51,44 @@ func Save(dir string, from *Dir, tensors []Named) error {
 	return SyncDir(dir)
 }
 
-// SaveTemplate writes the chat template of a directory: chat_template.jinja, which goes before one in tokenizer_config.json.
+// CopyTokenizer copies the files of d's tokenizer and its chat templates, those that there are, as they are.
+func (d *Dir) CopyTokenizer(dir string) error {
+	for _, name := range tokenizerFiles {
+		if err := copyFile(filepath.Join(dir, name), filepath.Join(d.path, name)); err != nil {
+			return err
+		}
+	}
+	return copyTemplates(dir, d.path)
+}
+
+// copyTemplates copies the named chat templates that are files of their own.
+func copyTemplates(dir, from string) error {
+	entries, err := os.ReadDir(filepath.Join(from, templatesName))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, templatesName), 0o755); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	for _, e := range entries {
+		if name := filepath.Join(templatesName, e.Name()); filepath.Ext(name) == ".jinja" {
+			if err := copyFile(filepath.Join(dir, name), filepath.Join(from, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return SyncDir(filepath.Join(dir, templatesName))
+}
+
+// SaveTemplate makes a template the only one of a directory: chat_template.jinja, which goes before those in tokenizer_config.json,
+// without others beside it.
 func SaveTemplate(dir, template string) error {
+	if err := os.RemoveAll(filepath.Join(dir, templatesName)); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
 	return WriteFile(filepath.Join(dir, templateName), func(w io.Writer) error {
 		_, err := io.WriteString(w, template)
 		return err

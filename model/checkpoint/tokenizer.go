@@ -7,8 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // ErrNoTemplate is returned when a model directory has no chat template. Give one with --chat-template FILE, or use text pairs.
@@ -60,46 +64,128 @@ func tokenText(value json.RawMessage) json.RawMessage {
 	return value
 }
 
-// ChatTemplate returns the chat template of a directory: chat_template.jinja, or chat_template in tokenizer_config.json, whose list form
-// gives the one named "default". ErrNoTemplate where there is none.
-func ChatTemplate(dir string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, templateName))
-	if err == nil {
-		return string(text), nil
+// Templates are the chat templates of a model that transformers chooses between: ToolUse for a conversation with tools, where it is
+// there, Default for every other. Text that is empty is no template.
+type Templates struct{ Default, ToolUse string }
+
+// ChatTemplates returns the chat templates of a directory as transformers' tokenizers have them: those in files (chat_template.jinja is
+// the default, additional_chat_templates/NAME.jinja the others) or, where there are none, those of tokenizer_config.json: one text, or
+// several by name, of which only "default" and "tool_use" are ever used. Where there are none either, chat_template.json, which old
+// processors wrote, has the default. ErrNoTemplate where there is no template to use.
+func ChatTemplates(dir string) (Templates, error) {
+	named, err := templateFiles(dir)
+	if err == nil && len(named) == 0 {
+		named, err = configTemplates(dir)
 	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("checkpoint: %w", err)
+	if err == nil && len(named) == 0 {
+		named, err = legacyTemplate(dir)
 	}
-	config, err := tokenizerConfig(dir)
 	if err != nil {
-		return "", err
+		return Templates{}, fmt.Errorf("checkpoint: %w", err)
 	}
-	value, ok := config["chat_template"]
-	if !ok || string(value) == "null" {
-		return "", fmt.Errorf("checkpoint: %s: %w (no chat_template.jinja, no chat_template in tokenizer_config.json)", dir, ErrNoTemplate)
+	t := Templates{named["default"], named["tool_use"]}
+	switch {
+	case t != Templates{}:
+		return t, nil
+	case len(named) == 0:
+		return t, fmt.Errorf("checkpoint: %s: %w (no %s, no chat_template in tokenizer_config.json)", dir, ErrNoTemplate, templateName)
+	}
+	return t, fmt.Errorf("checkpoint: %s: %w with any text named \"default\" or \"tool_use\", only %q", dir, ErrNoTemplate, slices.Sorted(maps.Keys(named)))
+}
+
+// templateFiles reads the templates that are files, by name.
+func templateFiles(dir string) (map[string]string, error) {
+	paths, err := filepath.Glob(filepath.Join(escapeGlob(dir), templatesName, "*.jinja"))
+	if err != nil {
+		return nil, err
+	}
+	named := map[string]string{}
+	for _, path := range append([]string{filepath.Join(dir, templateName)}, paths...) {
+		text, err := os.ReadFile(path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !utf8.Valid(text) {
+			return nil, fmt.Errorf("%s is not UTF-8", path)
+		}
+		name := strings.TrimSuffix(filepath.Base(path), ".jinja")
+		if path == filepath.Join(dir, templateName) {
+			name = "default"
+		}
+		named[name] = string(text)
+	}
+	return named, nil
+}
+
+// escapeGlob lets filepath.Glob take a path as it stands.
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// configTemplates reads the templates of tokenizer_config.json: a text, a list of names and templates, or an object of them.
+func configTemplates(dir string) (map[string]string, error) {
+	config, err := tokenizerConfig(dir)
+	value := config["chat_template"]
+	if err != nil || value == nil || string(value) == "null" {
+		return nil, err
 	}
 	var one string
 	if json.Unmarshal(value, &one) == nil {
-		return one, nil
+		return map[string]string{"default": one}, nil
 	}
-	var list []struct{ Name, Template string }
-	if err := json.Unmarshal(value, &list); err != nil {
-		return "", fmt.Errorf("checkpoint: %s: chat_template in tokenizer_config.json is neither a string nor a list of named templates", dir)
+	var named map[string]string
+	if json.Unmarshal(value, &named) == nil {
+		return named, nil
 	}
+	var list []struct{ Name, Template *string }
+	err = json.Unmarshal(value, &list)
+	named = map[string]string{}
 	for _, t := range list {
-		if t.Name == "default" {
-			return t.Template, nil
+		if t.Name == nil || t.Template == nil {
+			err = errors.New("a name or template is missing")
+			break
 		}
+		named[*t.Name] = *t.Template
 	}
-	return "", fmt.Errorf("checkpoint: %s: %w named \"default\"", dir, ErrNoTemplate)
+	if err != nil {
+		return nil, fmt.Errorf("%s: chat_template is neither a text nor a list of named templates", filepath.Join(dir, "tokenizer_config.json"))
+	}
+	return named, nil
 }
 
-// TemplateDigest returns "sha256:" and the digest of a chat template's text, or "none" for an empty one.
-func TemplateDigest(template string) string {
-	if template == "" {
-		return "none"
+// legacyTemplate reads chat_template.json.
+func legacyTemplate(dir string) (map[string]string, error) {
+	path := filepath.Join(dir, legacyTemplateName)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
 	}
-	sum := sha256.Sum256([]byte(template))
+	if err != nil {
+		return nil, err
+	}
+	var v struct {
+		Template *string `json:"chat_template"`
+	}
+	if err := json.Unmarshal(text, &v); err != nil || v.Template == nil {
+		return nil, fmt.Errorf("%s: no object with a text chat_template", path)
+	}
+	return map[string]string{"default": *v.Template}, nil
+}
+
+// Digest returns "sha256:" and the digest of the templates' text, or "none" where there is none. A second template is part of it, since
+// which one a row takes is the row's affair.
+func (t Templates) Digest() string {
+	text := []byte(t.Default)
+	switch {
+	case t == Templates{}:
+		return "none"
+	case t.ToolUse != "":
+		text, _ = json.Marshal([]string{t.Default, t.ToolUse})
+	}
+	sum := sha256.Sum256(text)
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 

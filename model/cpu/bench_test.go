@@ -94,7 +94,7 @@ func BenchmarkForwardBackward(b *testing.B) {
 		if _, err := e.Forward(context.Background(), batch, 0); err != nil {
 			b.Fatal(err)
 		}
-		if err := e.Backward(context.Background(), dLogp); err != nil {
+		if err := e.Backward(context.Background(), dLogp, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -8,29 +8,42 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/activation"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/attention"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/parallel"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/rotary"
 )
 
 // Options of an engine.
 type Options struct {
 	// Threads that compute; 0 means GOMAXPROCS. Results don't depend on it.
 	Threads int
+	// Adapter is added to the weights; nil is none. A Scorer views its tensors: close it after the Scorer.
+	Adapter *adapter.Adapter
 }
 
 // ErrNoForward is returned by Backward when no Forward went before it, or another call came between: run Forward on the batch, then
 // Backward once.
 var ErrNoForward = errors.New("cpu: Backward without a Forward before it")
 
+// ErrFrozen is returned by NewTrainable for weights in 4 bits without an adapter: they can't be trained themselves.
+var ErrFrozen = errors.New("cpu: weights in 4 bits are frozen: train an adapter on them (use_peft), or leave out load_in_4bit")
+
 // An Engine is a model.Scorer, and a model.Trainable where it was made with NewTrainable. It serves one call at a time.
 type Engine struct {
-	cfg    *model.Config
-	w      *weights
-	params []model.Param
-	pool   *simd.Pool
+	cfg     *model.Config
+	w       *weights
+	params  []model.Param
+	pool    *simd.Pool
+	threads parallel.Threads // pool's
 
-	attn                attention
-	rotary              *rotary
+	attn                attention.Attention
+	act                 activation.Func
+	rotary, local       *rotary.Table // of layers, and of those with a window; nil where there is none
 	headVocab, headRows int
 	arena               arena
+	lowRank             lowRank
 	kept                *run // of the last Forward, until Backward
 
 	// rows counts the rows that the blocks' matrix products went over, for tests: a shared prompt must count once.
@@ -44,18 +57,47 @@ func NewScorer(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Scorer, e
 	if err := errors.Join(simd.Check(), d.Validate(cfg)); err != nil {
 		return nil, err
 	}
-	held, err := loadFrozen(cfg, d.Tensor)
+	e, err := newFrozen(cfg, d.Tensor, false, o)
 	if err != nil {
 		return nil, err
 	}
-	return newEngine(cfg, held, nil, o), nil
+	return e, nil
+}
+
+// newFrozen returns an engine whose weights stay as they are stored; with train, what o.Adapter holds is trainable.
+func newFrozen(cfg *model.Config, from source, train bool, o Options) (*Engine, error) {
+	held, err := loadFrozen(cfg, from)
+	if err != nil {
+		return nil, err
+	}
+	var params []model.Param
+	if o.Adapter != nil {
+		if params, err = adapt(held, cfg, o.Adapter, train); err != nil {
+			return nil, err
+		}
+	}
+	return newEngine(cfg, held, params, o), nil
 }
 
 // NewTrainable returns a Trainable with a float32 copy of the weights of d, which may be closed. It takes 8 bytes a weight, and what
-// the activations of the largest batch need.
+// the activations of the largest batch need. With an adapter it trains a copy of what that holds and nothing else, under the names of
+// the adapter's file; the weights stay where they are mapped, and d open until the Trainable is closed.
 func NewTrainable(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Trainable, error) {
 	if err := errors.Join(simd.Check(), d.Validate(cfg)); err != nil {
 		return nil, err
+	}
+	if o.Adapter != nil {
+		if p := o.Adapter.Config.LoraDropout; p != 0 {
+			return nil, fmt.Errorf("cpu: the adapter asks for a lora_dropout of %v, which is not supported: set it to 0 in its adapter_config.json", p)
+		}
+		e, err := newFrozen(cfg, d.Tensor, true, o)
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
+	}
+	if d.Quantized() {
+		return nil, ErrFrozen
 	}
 	held, params, err := loadTrainable(cfg, d.Tensor)
 	if err != nil {
@@ -65,8 +107,24 @@ func NewTrainable(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Traina
 }
 
 func newEngine(c *model.Config, held map[string]tensor, params []model.Param, o Options) *Engine {
-	return &Engine{cfg: c, w: assemble(c, held), params: params, pool: simd.NewPool(o.Threads),
-		attn: newAttention(c), rotary: newRotary(c), headVocab: headVocab, headRows: headRows}
+	pool := simd.NewPool(o.Threads)
+	e := &Engine{cfg: c, w: assemble(c, held), params: params, pool: pool, threads: parallel.Threads{Pool: pool},
+		attn: attention.New(c), act: activation.Of(c.Activation), rotary: rotary.New(c.Rope, c.HeadDim),
+		headVocab: headVocab, headRows: headRows}
+	e.local = e.rotary
+	if c.Local != nil {
+		e.local = rotary.New(*c.Local, c.HeadDim)
+	}
+	for i := range e.w.layers {
+		switch {
+		case c.NoRope != nil && c.NoRope[i]:
+		case c.Window(i) > 0:
+			e.w.layers[i].rotary = e.local
+		default:
+			e.w.layers[i].rotary = e.rotary
+		}
+	}
+	return e
 }
 
 // Numerics names the arithmetic of this machine. Example: "fma16/1".
@@ -78,7 +136,7 @@ func (e *Engine) Numerics() string { return Numerics() }
 // Config returns the model's configuration.
 func (e *Engine) Config() *model.Config { return e.cfg }
 
-// Params returns the trainable parameters, in the order of the configuration's tensors.
+// Params returns the trainable parameters, in the order of the configuration's tensors or the adapter's.
 func (e *Engine) Params() []model.Param { return e.params }
 
 // Close ends the engine's threads. A second Close does nothing.
@@ -86,7 +144,7 @@ func (e *Engine) Close() error {
 	if e.pool != nil {
 		e.pool.Close()
 	}
-	e.pool, e.kept, e.arena = nil, nil, arena{}
+	e.pool, e.kept, e.arena, e.lowRank = nil, nil, arena{}, lowRank{}
 	return nil
 }
 
@@ -111,7 +169,17 @@ func (e *Engine) run(ctx context.Context, b model.Batch, want model.Want, why pu
 		return model.Scores{}, nil, err
 	}
 	r := e.newRun(p, why)
-	e.rotary.grow(p.longest)
+	if want&model.WantRouters != 0 && e.cfg.Experts != nil {
+		for range p.groups {
+			n := e.cfg.Experts.Count
+			r.routers = append(r.routers, model.Router{Chosen: make([]float64, n), Prob: make([]float64, n)})
+		}
+	}
+	for _, table := range []*rotary.Table{e.rotary, e.local} {
+		if table != nil {
+			table.Grow(p.longest)
+		}
+	}
 	e.lookup(r)
 	for i := range e.w.layers {
 		if err := ctx.Err(); err != nil {
@@ -123,11 +191,13 @@ func (e *Engine) run(ctx context.Context, b model.Batch, want model.Want, why pu
 	if err != nil {
 		return model.Scores{}, nil, err
 	}
+	s.Routers = r.routers
 	return s, r, nil
 }
 
-// Backward adds to the gradients, given d loss / d logp of the last Forward's scored tokens. After an error they are incomplete.
-func (e *Engine) Backward(ctx context.Context, dLogp []float32) error {
+// Backward adds to the gradients, given d loss / d logp of the last Forward's scored tokens and d loss / d Router.Prob of its groups, or
+// nil. After an error they are incomplete.
+func (e *Engine) Backward(ctx context.Context, dLogp []float32, dRouter [][]float32) error {
 	r := e.kept
 	if r == nil {
 		return ErrNoForward
@@ -135,6 +205,10 @@ func (e *Engine) Backward(ctx context.Context, dLogp []float32) error {
 	if len(dLogp) != len(r.target) {
 		return fmt.Errorf("cpu: Backward was given %d gradients for %d scored tokens", len(dLogp), len(r.target))
 	}
+	if dRouter != nil && len(dRouter) != len(r.groups) {
+		return fmt.Errorf("cpu: Backward was given %d routers' gradients for %d groups", len(dRouter), len(r.groups))
+	}
+	r.grads.dRouter = dRouter
 	e.kept = nil
 	if err := e.predictBackward(ctx, r, dLogp); err != nil {
 		return err
@@ -147,31 +221,4 @@ func (e *Engine) Backward(ctx context.Context, dLogp []float32) error {
 	}
 	e.lookupBackward(r)
 	return nil
-}
-
-// How work that is no matrix product is cut for the threads. Every element is computed on its own or in the rows' order, so no result
-// depends on these.
-const (
-	eachRows    = 8
-	chunkSize   = 4096
-	columnWidth = 64
-)
-
-// each calls f for every row.
-func (e *Engine) each(rows int, f func(i int)) {
-	e.pool.Run((rows+eachRows-1)/eachRows, func(_, block int) {
-		for i := block * eachRows; i < min((block+1)*eachRows, rows); i++ {
-			f(i)
-		}
-	})
-}
-
-// chunks calls f for consecutive pieces of n elements.
-func (e *Engine) chunks(n int, f func(from, to int)) { e.pieces(n, chunkSize, f) }
-
-// columns calls f for consecutive blocks of columns; f goes over the rows in their order.
-func (e *Engine) columns(n int, f func(from, to int)) { e.pieces(n, columnWidth, f) }
-
-func (e *Engine) pieces(n, size int, f func(from, to int)) {
-	e.pool.Run((n+size-1)/size, func(_, i int) { f(i*size, min((i+1)*size, n)) })
 }

@@ -31,7 +31,7 @@ func train(t testing.TB, e *Engine, b model.Batch, dLogp []float32) (model.Score
 	t.Helper()
 	s, err := e.Forward(context.Background(), b, 0)
 	if err == nil {
-		err = e.Backward(context.Background(), dLogp)
+		err = e.Backward(context.Background(), dLogp, nil)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestGradientsAgainstDifferences(t *testing.T) {
 }
 
 func TestSameBits(t *testing.T) {
-	for _, s := range smalls {
+	for _, s := range everyKind {
 		t.Run(s.name, func(t *testing.T) {
 			w := randomWeights(s.model(), 3)
 			data := samples(s.cfg.Vocab, 4)
@@ -174,7 +174,7 @@ func TestSameBits(t *testing.T) {
 }
 
 func TestAppendedTokensChangeNothingBefore(t *testing.T) {
-	for _, s := range smalls {
+	for _, s := range everyKind {
 		t.Run(s.name, func(t *testing.T) {
 			e := s.scorer(t, randomWeights(s.model(), 3), checkpoint.F32, Options{})
 			x := samples(s.cfg.Vocab, 8)[4]
@@ -191,7 +191,7 @@ func TestAppendedTokensChangeNothingBefore(t *testing.T) {
 }
 
 func TestGradientsDontDependOnThreads(t *testing.T) {
-	for _, s := range smalls {
+	for _, s := range everyKind {
 		t.Run(s.name, func(t *testing.T) {
 			w := randomWeights(s.model(), 3)
 			b := batchOf(samples(s.cfg.Vocab, 4)...)
@@ -209,27 +209,30 @@ func TestGradientsDontDependOnThreads(t *testing.T) {
 
 // A group of several completions has the gradients of as many sequences, and both add to what is there.
 func TestSharedPromptGradients(t *testing.T) {
-	s := smalls[1]
-	w := randomWeights(s.model(), 3)
-	e := s.trainable(t, w, Options{})
-	for _, x := range samples(s.cfg.Vocab, 4) {
-		b := batchOf(x)
-		d := randomGradient(b.Scored(), 6)
-		_, shared := train(t, e, b, d)
-		for _, c := range x.completions {
-			one := batchOf(sample{x.prompt, [][]int32{c}})
-			if _, err := e.Forward(context.Background(), one, 0); err != nil {
-				t.Fatal(err)
+	for _, s := range everyKind {
+		t.Run(s.name, func(t *testing.T) {
+			w := randomWeights(s.model(), 3)
+			e := s.trainable(t, w, Options{})
+			for _, x := range samples(s.cfg.Vocab, 4) {
+				b := batchOf(x)
+				d := randomGradient(b.Scored(), 6)
+				_, shared := train(t, e, b, d)
+				for _, c := range x.completions {
+					one := batchOf(sample{x.prompt, [][]int32{c}})
+					if _, err := e.Forward(context.Background(), one, 0); err != nil {
+						t.Fatal(err)
+					}
+					if err := e.Backward(context.Background(), d[:len(c)], nil); err != nil {
+						t.Fatal(err)
+					}
+					d = d[len(c):]
+				}
+				compareGradients(t, e.Params(), shared)
+				for _, p := range e.Params() {
+					clear(p.Grad)
+				}
 			}
-			if err := e.Backward(context.Background(), d[:len(c)]); err != nil {
-				t.Fatal(err)
-			}
-			d = d[len(c):]
-		}
-		compareGradients(t, e.Params(), shared)
-		for _, p := range e.Params() {
-			clear(p.Grad)
-		}
+		})
 	}
 }
 
@@ -301,20 +304,20 @@ func TestRefusals(t *testing.T) {
 	if _, err := e.Forward(context.Background(), fits, 0); err != nil {
 		t.Errorf("a sequence of exactly max_position_embeddings tokens: %v", err)
 	}
-	if err := e.Backward(context.Background(), make([]float32, 3)); err == nil || !strings.Contains(err.Error(), "3 gradients for 4") {
+	if err := e.Backward(context.Background(), make([]float32, 3), nil); err == nil || !strings.Contains(err.Error(), "3 gradients for 4") {
 		t.Errorf("Backward with too few gradients: %v", err)
 	}
-	if err := e.Backward(context.Background(), make([]float32, 4)); err != nil {
+	if err := e.Backward(context.Background(), make([]float32, 4), nil); err != nil {
 		t.Errorf("Backward after a refused one: %v", err)
 	}
-	if err := e.Backward(context.Background(), make([]float32, 4)); !errors.Is(err, ErrNoForward) {
+	if err := e.Backward(context.Background(), make([]float32, 4), nil); !errors.Is(err, ErrNoForward) {
 		t.Errorf("a second Backward: %v", err)
 	}
 	if _, err := e.Forward(context.Background(), fits, 0); err != nil {
 		t.Fatal(err)
 	}
 	score(t, e, fits, 0)
-	if err := e.Backward(context.Background(), make([]float32, 4)); !errors.Is(err, ErrNoForward) {
+	if err := e.Backward(context.Background(), make([]float32, 4), nil); !errors.Is(err, ErrNoForward) {
 		t.Errorf("Backward after Score: %v", err)
 	}
 }
@@ -328,7 +331,7 @@ func TestCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	if err := e.Backward(ctx, make([]float32, b.Scored())); !errors.Is(err, context.Canceled) {
+	if err := e.Backward(ctx, make([]float32, b.Scored()), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Backward: %v", err)
 	}
 	if _, err := e.Score(ctx, b, 0); !errors.Is(err, context.Canceled) {

@@ -11,6 +11,7 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/tol"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/family"
 )
 
 // A golden is what transformers computed in float64 for a small random checkpoint (testdata/goldens/README.md).
@@ -30,9 +31,24 @@ type goldenPair struct {
 }
 
 var goldenModels = []struct{ name, model, config string }{
-	{"llama", "llama", "config.json"},
-	{"llama3 scaled, tied", "llama3_scaled_tied", "config.json"},
-	{"llama3 scaled, tied, old spelling", "llama3_scaled_tied", "config.legacy.json"},
+	{"llama", "models/llama", "config.json"},
+	{"llama3 scaled, tied", "models/llama3_scaled_tied", "config.json"},
+	{"llama3 scaled, tied, old spelling", "models/llama3_scaled_tied", "config.legacy.json"},
+	{"mistral, window", "models/mistral_window", "config.json"},
+	{"qwen2", "models/qwen2", "config.json"},
+	{"qwen3", "models/qwen3", "config.json"},
+	{"qwen3 moe", "models/qwen3_moe", "config.json"},
+	{"gemma", "models/gemma", "config.json"},
+	{"gemma2", "models/gemma2", "config.json"},
+	{"gemma3", "models/gemma3", "config.json"},
+	{"phi3", "models/phi3", "config.json"},
+	{"olmo2", "models/olmo2", "config.json"},
+	{"olmo3", "models/olmo3", "config.json"},
+	{"olmoe", "models/olmoe", "config.json"},
+	{"smollm3", "models/smollm3", "config.json"},
+	{"gpt2", "models/gpt2", "config.json"},
+	{"gpt neox", "models/gpt_neox", "config.json"},
+	{"mixtral", "models/mixtral", "config.json"},
 }
 
 // open returns a golden's checkpoint and configuration.
@@ -47,7 +63,7 @@ func open(t testing.TB, dir, config string) (*checkpoint.Dir, *model.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := model.ParseConfig(text)
+	c, err := family.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +118,7 @@ func (g *golden) dLogp(logp []float32) (loss float64, d []float32) {
 func TestGoldenLogps(t *testing.T) {
 	for _, m := range goldenModels {
 		t.Run(m.name, func(t *testing.T) {
-			dir := tol.Golden(t, "models/"+m.model)
+			dir := tol.Golden(t, m.model)
 			var g golden
 			readJSON(t, filepath.Join(dir, "golden.json"), &g)
 			d, c := open(t, dir, m.config)
@@ -120,6 +136,36 @@ func TestGoldenLogps(t *testing.T) {
 			compareLogps(t, got.Logp, want, 1e-5)
 		})
 	}
+}
+
+// A checkpoint in bfloat16 with a window of 128 and sequences of up to 1,360 tokens, so that blocks, tiles and windows have real boundaries.
+func TestGoldenMid(t *testing.T) {
+	dir := tol.Golden(t, "models_mid/mistral")
+	var g struct {
+		golden
+		Gradients map[string]projected
+	}
+	readJSON(t, filepath.Join(dir, "golden.json"), &g)
+	d, c := open(t, dir, "config.json")
+	e, err := NewTrainable(d, c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	b, want := g.batch()
+	got, err := e.Forward(context.Background(), b, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareLogps(t, got.Logp, want, 1e-5)
+	loss, dLogp := g.dLogp(got.Logp)
+	if math.Abs(loss-g.Loss) > 1e-5 {
+		t.Errorf("loss %v, want %v", loss, g.Loss)
+	}
+	if err := e.Backward(context.Background(), dLogp, nil); err != nil {
+		t.Fatal(err)
+	}
+	compareProjections(t, e.Params(), g.Gradients, 1e-4)
 }
 
 func compareLogps(t *testing.T, got []float32, want []float64, most float64) {
@@ -141,7 +187,7 @@ func compareLogps(t *testing.T, got []float32, want []float64, most float64) {
 func TestGoldenGradients(t *testing.T) {
 	for _, m := range goldenModels {
 		t.Run(m.name, func(t *testing.T) {
-			dir := tol.Golden(t, "models/"+m.model)
+			dir := tol.Golden(t, m.model)
 			var g golden
 			readJSON(t, filepath.Join(dir, "golden.json"), &g)
 			d, c := open(t, dir, m.config)
@@ -159,7 +205,7 @@ func TestGoldenGradients(t *testing.T) {
 			if math.Abs(loss-g.Loss) > 1e-5 {
 				t.Errorf("loss %v, want %v", loss, g.Loss)
 			}
-			if err := e.Backward(context.Background(), dLogp); err != nil {
+			if err := e.Backward(context.Background(), dLogp, nil); err != nil {
 				t.Fatal(err)
 			}
 			compareGradients(t, e.Params(), readGradients(t, filepath.Join(dir, "grads.safetensors")))

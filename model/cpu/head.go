@@ -6,11 +6,13 @@ import (
 
 	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/activation"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/norm"
 )
 
 // The head computes, for the rows that predict a scored token and for no others,
 //
-//	x = norm(row)·Wᵀ    logp = x_target − log Σ_v e^(x_v)
+//	x = cap(norm(row)·Wᵀ)    logp = x_target − log Σ_v e^(x_v)
 //
 // in tiles of tokens × vocabulary, with a running maximum and sum; so the logits of a batch never exist at once. The backward pass
 // computes each tile again: dx = dlogp·(onehot(target) − softmax(x)).
@@ -90,7 +92,13 @@ func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model
 			tallies[i] = tally{top: float32(math.Inf(-1))}
 		}
 		e.headTiles(r, len(target), func(v, size int) {
-			e.each(len(target), func(i int) { tallies[i].add(r.logits[i*size:][:size], v, target[i], want) })
+			e.threads.Each(len(target), func(i int) {
+				x := r.logits[i*size:][:size]
+				if cap := float32(e.cfg.LogitCap); cap > 0 {
+					activation.SoftCap(x, cap, nil)
+				}
+				tallies[i].add(x, v, target[i], want)
+			})
 		})
 		for i := range target {
 			r.lse[from+i] = tallies[i].finish(&s, from+i, target[i], e.cfg.Vocab)
@@ -141,8 +149,8 @@ func (t *tally) finish(s *model.Scores, i int, target int32, vocab int) (lse flo
 func (e *Engine) gatherHead(r *run, from, n int) {
 	c := e.cfg.Hidden
 	x := r.x[len(r.x)-1]
-	e.each(n, func(i int) { copy(r.headX[i*c:][:c], x[int(r.predict[from+i])*c:]) })
-	e.normalize(&e.w.final, r.headNorm[:n*c], r.headX[:n*c])
+	e.threads.Each(n, func(i int) { copy(r.headX[i*c:][:c], x[int(r.predict[from+i])*c:]) })
+	e.w.final.Forward(e.threads, r.headNorm[:n*c], r.headX[:n*c], norm.Rows(n, c))
 }
 
 // headTiles computes the logits of n gathered rows, tile by tile, and calls f with a tile's first vocabulary entry and its size; r.logits
@@ -158,7 +166,7 @@ func (e *Engine) headTiles(r *run, n int, f func(v, size int)) {
 
 // predictBackward takes the gradient of the log-probabilities to that of the last residual stream, in r.grads.x.
 func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) error {
-	c, d := e.cfg.Hidden, &r.grads
+	c, d, cap := e.cfg.Hidden, &r.grads, float32(e.cfg.LogitCap)
 	clear(d.x)
 	for from := 0; from < len(dLogp); from += e.headRows {
 		if err := ctx.Err(); err != nil {
@@ -169,13 +177,22 @@ func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) e
 		dHead := d.head[:n*c]
 		clear(dHead)
 		e.headTiles(r, n, func(v, size int) {
-			e.each(n, func(i int) {
-				dLogits(r.logits[i*size:][:size], v, r.target[from+i], r.lse[from+i], dLogp[from+i])
+			e.threads.Each(n, func(i int) {
+				x := r.logits[i*size:][:size]
+				var slopes []float32
+				if cap > 0 {
+					slopes = d.slopes[i*size:][:size]
+					activation.SoftCap(x, cap, slopes)
+				}
+				dLogits(x, v, r.target[from+i], r.lse[from+i], dLogp[from+i])
+				if cap > 0 {
+					simd.Mul(x, slopes)
+				}
 			})
 			// A tile's sum is added whole: in one chain over the vocabulary, small probabilities would be lost beside the target's one.
 			dx := simd.Matrix(r.logits, n, size)
 			simd.Gemm(e.pool, d.tile, c, dx, e.w.head.w.Block(v, size, 0, c), false)
-			e.chunks(n*c, func(from, to int) { simd.Add(dHead[from:to], d.tile[from:to]) })
+			e.threads.Chunks(n*c, func(from, to int) { simd.Add(dHead[from:to], d.tile[from:to]) })
 			if e.w.head.dw != nil {
 				simd.Gemm(e.pool, e.w.head.dw[v*c:], c, dx.T(), simd.Matrix(r.headNorm, n, c), true)
 			}
@@ -183,8 +200,8 @@ func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) e
 		// Rows of several completions share their prompt's last row, so gradients go to a place of their own before they are added.
 		into := r.headNorm[:n*c]
 		clear(into)
-		e.normalizeBackward(&e.w.final, into, dHead, r.headX[:n*c], d.scale)
-		e.columns(c, func(a, b int) {
+		e.w.final.Backward(e.threads, into, dHead, r.headX[:n*c], d.stats, norm.Rows(n, c))
+		e.threads.Columns(c, func(a, b int) {
 			for i, row := range r.predict[from : from+n] {
 				simd.Add(d.x[int(row)*c+a:int(row)*c+b], into[i*c+a:i*c+b])
 			}

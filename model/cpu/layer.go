@@ -2,95 +2,152 @@ package cpu
 
 import (
 	"github.com/steelyard-ml/steelyard/internal/simd"
+	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/attention"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/norm"
 )
 
 // forward runs layer i: from its input r.x[i] it computes what its backward pass reads and r.x[i+1]. It may be run again.
 func (e *Engine) forward(r *run, i int) {
 	w, l := &e.w.layers[i], &r.layers[i]
 	x, next := r.x[i], r.x[i+1]
-	q, k, v := e.attn.parts(l.qkv)
-	wide := e.attn.wide()
 
-	e.normalize(&w.attnNorm, r.norm, x)
-	e.apply(&w.q, q, wide, r.norm)
-	e.apply(&w.k, k, wide, r.norm)
-	e.apply(&w.v, v, wide, r.norm)
-	e.rotate(l.qkv, r.pos, forwards)
-	e.attend(r, l)
-	e.apply(&w.o, r.out, e.cfg.Hidden, l.attn)
-	e.sum(l.mid, x, r.out)
+	e.project(r, w, l, e.before(r, &w.attnNorm, x))
+	e.attn.Forward(e.pool, w.attn, r.tiles, r.queries, l.qkv, l.attn, l.lse)
+	e.apply(&w.o, e.behind(l.attnOut, r.out), e.cfg.Hidden, l.attn)
+	e.after(&w.attnPost, r.out, l.attnOut)
 
-	e.normalize(&w.mlpNorm, r.norm, l.mid)
-	e.apply(&w.gate, l.gate, e.cfg.Intermediate, r.norm)
-	e.apply(&w.up, l.up, e.cfg.Intermediate, r.norm)
-	e.chunks(len(r.ff), func(from, to int) { simd.SwiGLU(r.ff[from:to], l.gate[from:to], l.up[from:to]) })
-	e.apply(&w.down, r.out, e.cfg.Hidden, r.ff)
+	if e.cfg.Parallel {
+		e.sum(l.mid, x, r.out) // the other half's output is added to it
+		e.forwardMLP(r, w, l, e.before(r, &w.mlpNorm, x))
+	} else {
+		e.sum(l.mid, x, r.out)
+		e.forwardMLP(r, w, l, e.before(r, &w.mlpNorm, l.mid))
+	}
+	e.after(&w.mlpPost, r.out, l.mlpOut)
 	e.sum(next, l.mid, r.out)
 }
 
 // backward takes the gradient of layer i's output, in r.grads.x, to that of its input, in the same place.
 func (e *Engine) backward(r *run, i int) {
 	w, l, d := &e.w.layers[i], &r.layers[i], &r.grads
-	dq, dk, dv := e.attn.parts(d.qkv)
-	wide := e.attn.wide()
+	x, mid := r.x[i], l.mid
+	if e.cfg.Parallel {
+		mid = x
+		copy(d.half, d.x) // both halves have the gradient of the output
+	}
 
-	e.chunks(len(r.ff), func(from, to int) { simd.SwiGLU(r.ff[from:to], l.gate[from:to], l.up[from:to]) })
-	e.applyBackward(&w.down, d.ff, replace, d.x, e.cfg.Hidden, r.ff)
-	e.chunks(len(d.ff), func(from, to int) {
-		simd.SwiGLUGrad(d.gate[from:to], d.up[from:to], d.ff[from:to], l.gate[from:to], l.up[from:to])
+	dout := e.afterBackward(r, &w.mlpPost, l.mlpOut)
+	in := e.before(r, &w.mlpNorm, mid)
+	e.backwardMLP(r, w, l, in, dout)
+	e.beforeBackward(r, &w.mlpNorm, mid)
+
+	if e.cfg.Parallel {
+		dout = d.half
+	} else {
+		dout = e.afterBackward(r, &w.attnPost, l.attnOut)
+	}
+	e.applyBackward(&w.o, d.attn, replace, dout, e.cfg.Hidden, l.attn)
+	e.attn.Backward(e.pool, w.attn, r.tiles, r.queries, d.keys, attention.Gradient{
+		QKV: l.qkv, DQKV: d.qkv, LSE: l.lse, Delta: d.delta, Out: l.attn, DOut: d.attn,
 	})
-	e.normalize(&w.mlpNorm, r.norm, l.mid)
-	e.applyBackward(&w.gate, d.norm, replace, d.gate, e.cfg.Intermediate, r.norm)
-	e.applyBackward(&w.up, d.norm, accumulate, d.up, e.cfg.Intermediate, r.norm)
-	e.normalizeBackward(&w.mlpNorm, d.x, d.norm, l.mid, d.scale)
-
-	e.applyBackward(&w.o, d.attn, replace, d.x, e.cfg.Hidden, l.attn)
-	e.attendBackward(r, l)
-	e.rotate(d.qkv, r.pos, backwards)
-	e.normalize(&w.attnNorm, r.norm, r.x[i])
-	e.applyBackward(&w.q, d.norm, replace, dq, wide, r.norm)
-	e.applyBackward(&w.k, d.norm, accumulate, dk, wide, r.norm)
-	e.applyBackward(&w.v, d.norm, accumulate, dv, wide, r.norm)
-	e.normalizeBackward(&w.attnNorm, d.x, d.norm, r.x[i], d.scale)
+	e.projectBackward(r, w, l, e.before(r, &w.attnNorm, x))
+	e.beforeBackward(r, &w.attnNorm, x)
 }
 
-// parts returns where queries, keys and values begin in qkv.
-func (a *attention) parts(qkv []float32) (q, k, v []float32) {
-	return qkv, qkv[a.heads*a.dim:], qkv[(a.heads+a.keyHeads)*a.dim:]
+// before returns what a half of a layer reads: its normalized input, or the input itself where the norm stands behind the half.
+func (e *Engine) before(r *run, n *norm.Norm, x []float32) []float32 {
+	if e.cfg.Norms == model.NormAfter {
+		return x
+	}
+	n.Forward(e.threads, r.norm, x, norm.Rows(len(r.tokens), e.cfg.Hidden))
+	return r.norm
 }
 
-// rotate turns the queries and keys of every row by its position.
-func (e *Engine) rotate(qkv []float32, pos []int32, t turn) {
-	wide, turned := e.attn.wide(), (e.attn.heads+e.attn.keyHeads)*e.attn.dim
-	e.each(len(pos), func(i int) { e.rotary.rotate(qkv[i*wide:][:turned], pos[i], t) })
+// beforeBackward adds a half's gradient of what it read, in r.grads.norm, to that of its input x, in r.grads.x.
+func (e *Engine) beforeBackward(r *run, n *norm.Norm, x []float32) {
+	d := &r.grads
+	if e.cfg.Norms == model.NormAfter {
+		e.threads.Chunks(len(d.x), func(from, to int) { simd.Add(d.x[from:to], d.norm[from:to]) })
+		return
+	}
+	n.Backward(e.threads, d.x, d.norm, x, d.stats, norm.Rows(len(r.tokens), e.cfg.Hidden))
+}
+
+// behind returns where a half writes its output: kept where a norm follows that will need it again, else out.
+func (e *Engine) behind(kept, out []float32) []float32 {
+	if e.cfg.Norms == model.NormBefore {
+		return out
+	}
+	return kept
+}
+
+// after normalizes what a half gave, where the norm stands behind it.
+func (e *Engine) after(n *norm.Norm, out, kept []float32) {
+	if e.cfg.Norms != model.NormBefore {
+		n.Forward(e.threads, out, kept, norm.Rows(len(out)/e.cfg.Hidden, e.cfg.Hidden))
+	}
+}
+
+// afterBackward returns the gradient of what a half gave, from that of the residual stream.
+func (e *Engine) afterBackward(r *run, n *norm.Norm, kept []float32) []float32 {
+	d := &r.grads
+	if e.cfg.Norms == model.NormBefore {
+		return d.x
+	}
+	copy(d.half, d.x)
+	n.Backward(e.threads, d.half, d.half, kept, d.stats, norm.Rows(len(r.tokens), e.cfg.Hidden))
+	return d.half
 }
 
 // sum computes y = a + b.
 func (e *Engine) sum(y, a, b []float32) {
-	e.chunks(len(y), func(from, to int) {
+	e.threads.Chunks(len(y), func(from, to int) {
 		copy(y[from:to], a[from:to])
 		simd.Add(y[from:to], b[from:to])
 	})
 }
 
-// lookup computes the first residual stream: the embedding of every token.
+// lookup computes the first residual stream: the embedding of every token, scaled, and of its position.
 func (e *Engine) lookup(r *run) {
-	c := e.cfg.Hidden
-	e.each(len(r.tokens), func(i int) { e.w.embed.w.Row(r.x[0][i*c:][:c], int(r.tokens[i])) })
+	c, scale := e.cfg.Hidden, float32(e.cfg.EmbedScale)
+	e.threads.Each(len(r.tokens), func(i int) {
+		x := r.x[0][i*c:][:c]
+		e.w.embed.w.Row(x, int(r.tokens[i]))
+		if scale != 0 {
+			simd.Scale(x, scale)
+		}
+		if e.cfg.Positions {
+			pos := r.out[i*c:][:c]
+			e.w.positions.w.Row(pos, int(r.pos[i]))
+			simd.Add(x, pos)
+		}
+	})
 }
 
-// lookupBackward adds every token's gradient but padding's to its row of the embedding's, in the tokens' order.
+// lookupBackward adds every token's gradient to its position's row, and every token's but padding's, scaled, to its row of the
+// embedding's, in the tokens' order.
 func (e *Engine) lookupBackward(r *run) {
+	c, d, padding := e.cfg.Hidden, r.grads.x, e.cfg.Padding
+	if dw := e.w.positions.dw; dw != nil {
+		e.threads.Columns(c, func(from, to int) {
+			for i, pos := range r.pos {
+				simd.Add(dw[int(pos)*c+from:int(pos)*c+to], d[i*c+from:i*c+to])
+			}
+		})
+	}
 	if e.w.embed.dw == nil {
 		return
 	}
-	c, padding := e.cfg.Hidden, e.cfg.Padding
-	e.columns(c, func(from, to int) {
+	if scale := float32(e.cfg.EmbedScale); scale != 0 {
+		e.threads.Chunks(len(d), func(from, to int) { simd.Scale(d[from:to], scale) })
+	}
+	e.threads.Columns(c, func(from, to int) {
 		for i, id := range r.tokens {
 			if padding != nil && int(id) == *padding {
 				continue
 			}
-			simd.Add(e.w.embed.dw[int(id)*c+from:int(id)*c+to], r.grads.x[i*c+from:i*c+to])
+			simd.Add(e.w.embed.dw[int(id)*c+from:int(id)*c+to], d[i*c+from:i*c+to])
 		}
 	})
 }

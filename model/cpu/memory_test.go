@@ -49,7 +49,7 @@ func TestSteadyStateAllocatesLittle(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return trained.Backward(context.Background(), d)
+			return trained.Backward(context.Background(), d, nil)
 		}},
 	} {
 		t.Run(x.name, func(t *testing.T) {

@@ -4,24 +4,25 @@ import (
 	"fmt"
 
 	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/attention"
 )
-
-// A span is a segment of the batch: n tokens in consecutive rows and at consecutive positions.
-type span struct{ row, pos, n int }
 
 // A plan is what a batch means: which rows attend to which, and which rows predict what.
 type plan struct {
-	tokens  []int32  // (T)
-	pos     []int32  // (T) position of every row
-	groups  [][]span // a group's prompt, then its completions
-	predict []int32  // (N) the row whose hidden state predicts the scored token
-	target  []int32  // (N) the scored token
-	longest int      // positions needed
+	tokens  []int32            // (T)
+	pos     []int32            // (T) position of every row
+	groups  [][]attention.Span // a group's prompt, then its completions
+	groupOf []int32            // (T) the group of every row
+	copies  []float32          // (T) how many sequences a row stands for: a prompt's, one a completion
+	predict []int32            // (N) the row whose hidden state predicts the scored token
+	target  []int32            // (N) the scored token
+	longest int                // positions needed
 }
 
 // newPlan lays out a batch, or says what is wrong with it.
 func newPlan(b model.Batch, c *model.Config) (*plan, error) {
-	p := &plan{tokens: b.Tokens, pos: make([]int32, len(b.Tokens))}
+	p := &plan{tokens: b.Tokens, pos: make([]int32, len(b.Tokens)),
+		groupOf: make([]int32, len(b.Tokens)), copies: make([]float32, len(b.Tokens))}
 	if len(b.Groups) == 0 {
 		return nil, fmt.Errorf("cpu: the batch is empty: it needs at least one group")
 	}
@@ -52,30 +53,35 @@ func newPlan(b model.Batch, c *model.Config) (*plan, error) {
 }
 
 // group places a group's segments from a row on.
-func (p *plan) group(g model.Group, row int) ([]span, error) {
+func (p *plan) group(g model.Group, row int) ([]attention.Span, error) {
 	if g.Prompt < 1 {
 		return nil, fmt.Errorf("its prompt has %d tokens: the first token of a completion needs one to be predicted from", g.Prompt)
 	}
 	if len(g.Completions) == 0 {
 		return nil, fmt.Errorf("it has no completion")
 	}
-	spans := []span{{row: row, pos: 0, n: g.Prompt}}
+	spans := []attention.Span{{Row: row, Pos: 0, N: g.Prompt}}
 	row += g.Prompt
 	for i, n := range g.Completions {
 		if n < 1 {
 			return nil, fmt.Errorf("its completion %d has %d tokens: it needs at least one", i, n)
 		}
-		spans = append(spans, span{row: row, pos: g.Prompt, n: n})
+		spans = append(spans, attention.Span{Row: row, Pos: g.Prompt, N: n})
 		row += n
 	}
 	if row > len(p.tokens) {
 		return nil, fmt.Errorf("it ends at token %d of %d", row, len(p.tokens))
 	}
-	for _, s := range spans {
-		for i := range s.n {
-			p.pos[s.row+i] = int32(s.pos + i)
+	for k, s := range spans {
+		copies := float32(1)
+		if k == 0 {
+			copies = float32(len(g.Completions))
 		}
-		p.longest = max(p.longest, s.pos+s.n)
+		for i := range s.N {
+			p.pos[s.Row+i] = int32(s.Pos + i)
+			p.groupOf[s.Row+i], p.copies[s.Row+i] = int32(len(p.groups)), copies
+		}
+		p.longest = max(p.longest, s.Pos+s.N)
 	}
 	return spans, nil
 }
@@ -84,15 +90,15 @@ func (p *plan) group(g model.Group, row int) ([]span, error) {
 // last row of the prompt.
 func (p *plan) predictions() {
 	for _, spans := range p.groups {
-		last := spans[0].row + spans[0].n - 1
+		last := spans[0].Row + spans[0].N - 1
 		for _, s := range spans[1:] {
-			for i := range s.n {
-				from := s.row + i - 1
+			for i := range s.N {
+				from := s.Row + i - 1
 				if i == 0 {
 					from = last
 				}
 				p.predict = append(p.predict, int32(from))
-				p.target = append(p.target, p.tokens[s.row+i])
+				p.target = append(p.target, p.tokens[s.Row+i])
 			}
 		}
 	}

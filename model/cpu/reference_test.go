@@ -39,7 +39,7 @@ var smalls = []small{
 // model fills in what all small models share.
 func (s small) model() *model.Config {
 	c := s.cfg
-	c.Names, c.NormEps, c.MaxPositions, c.Rope.Theta = names, 1e-5, 256, 1000
+	c.Names, c.NormEps, c.MaxPositions, c.Rope.Theta = namesOf(&c), 1e-5, 256, 1000
 	if c.Rope.Type == "" {
 		c.Rope.Type = "default"
 	}
@@ -49,7 +49,10 @@ func (s small) model() *model.Config {
 // resize sets the blocks.
 func (s small) resize(e *Engine) *Engine {
 	if s.keys > 0 {
-		e.attn.keyBlock, e.attn.queryBlock, e.headRows, e.headVocab = s.keys, s.queries, s.headRows, s.headVocab
+		e.attn.KeyBlock, e.attn.QueryBlock = s.keys, s.queries
+	}
+	if s.headRows > 0 {
+		e.headRows, e.headVocab = s.headRows, s.headVocab
 	}
 	return e
 }

@@ -6,21 +6,42 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/attention"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/norm"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/rotary"
 )
 
 // weights are a model's tensors, where its architecture has them. A gradient is nil where the weight is frozen.
 type weights struct {
-	embed  linear // (V, C), read by row
-	layers []layer
-	final  norm
-	head   linear // (V, C); the embedding where the head is tied
+	embed     linear // (V, C), read by row
+	positions linear // (positions, C), read by row; where positions are learned
+	layers    []layer
+	final     norm.Norm
+	head      linear // (V, C); the embedding where the head is tied
 }
 
-// A layer is one block: x + o(attention(norm(x))), then that + down(silu(gate(norm(·))) ∘ up(norm(·))).
+// A layer is one block: attention and a feed-forward network, each added to the residual stream, with norms before or behind them. What
+// the architecture lacks is empty.
 type layer struct {
-	attnNorm, mlpNorm norm
-	q, k, v, o        linear
-	gate, up, down    linear
+	attnNorm, attnPost, mlpNorm, mlpPost norm.Norm
+	qNorm, kNorm                         norm.Norm
+
+	qkv     linear // or:
+	q, k, v linear
+	o       linear
+
+	mlp    network
+	router linear // (E, C) experts in place of mlp
+	expert []network
+
+	attn   attention.Layer
+	rotary *rotary.Table // nil where nothing is turned
+}
+
+// A network is down(a(gate(x)) ∘ up(x)), or down(a(up(x))).
+type network struct {
+	gateUp         linear // gate above up, or:
+	gate, up, down linear
 }
 
 // A source gives the stored tensor of a name, as checkpoint.Dir does.
@@ -30,6 +51,7 @@ type source func(name string) (checkpoint.Tensor, error)
 type tensor struct {
 	op   simd.Operand // as stored, or float32 where trainable
 	grad []float32
+	lora *lora
 }
 
 // loadFrozen views every tensor where and as it is stored.
@@ -40,21 +62,37 @@ func loadFrozen(c *model.Config, from source) (map[string]tensor, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows, cols := matrixShape(spec.Shape)
-		op := simd.Operand{Rows: rows, Cols: cols, Stride: cols}
-		switch t.DType {
-		case checkpoint.F32:
-			op.Type, op.F32 = simd.F32, simd.Float32s(t.Data)
-		case checkpoint.BF16:
-			op.Type, op.Raw = simd.BF16, simd.Uint16s(t.Data)
-		case checkpoint.F16:
-			op.Type, op.Raw = simd.F16, simd.Uint16s(t.Data)
-		default:
-			return nil, fmt.Errorf("cpu: tensor %s has type %s: F32, BF16 or F16 is needed", t.Name, t.DType)
+		w, err := frozen(t)
+		if err != nil {
+			return nil, err
 		}
-		held[spec.Name] = tensor{op: op}
+		if t.Quant != nil && spec.Kind == model.Conv1D { // in 4 bits it is (out, in)
+			w.op = w.op.T()
+		}
+		held[spec.Name] = w
 	}
 	return held, nil
+}
+
+// frozen views a tensor as it is stored.
+func frozen(t checkpoint.Tensor) (tensor, error) {
+	rows, cols := matrixShape(t.Shape)
+	op := simd.Operand{Rows: rows, Cols: cols, Stride: cols}
+	switch t.DType {
+	case checkpoint.F32:
+		op.Type, op.F32 = simd.F32, simd.Float32s(t.Data)
+	case checkpoint.BF16:
+		op.Type, op.Raw = simd.BF16, simd.Uint16s(t.Data)
+	case checkpoint.F16:
+		op.Type, op.Raw = simd.F16, simd.Uint16s(t.Data)
+	case checkpoint.NF4, checkpoint.FP4:
+		run, scales := t.Quant.Scales()
+		values := t.Quant.Type.Values()
+		op.Type, op.Codes = simd.Code4, &simd.Codes{Data: t.Quant.Codes, Values: &values, Scales: scales, Run: run}
+	default:
+		return tensor{}, fmt.Errorf("cpu: tensor %s has type %s: F32, BF16, F16 or 4 bits are needed", t.Name, t.DType)
+	}
+	return tensor{op: op}, nil
 }
 
 // loadTrainable copies every tensor as float32 and gives it a gradient.
@@ -86,41 +124,85 @@ func matrixShape(shape []int) (rows, cols int) {
 
 // assemble puts the tensors where the architecture has them.
 func assemble(c *model.Config, held map[string]tensor) *weights {
-	n := c.Names
-	vector := func(name string) ([]float32, []float32) {
-		t, ok := held[name]
-		if !ok {
-			return nil, nil
-		}
-		if t.op.Type == simd.F32 {
-			return t.op.F32, t.grad
-		}
-		wide := make([]float32, t.op.Cols)
-		t.op.Row(wide, 0)
-		return wide, t.grad
+	a := assembler{c, held}
+	n := &c.Names
+	w := &weights{embed: a.table(n.Embed), final: a.norm(n.FinalNorm)}
+	if c.Positions {
+		w.positions = a.table(n.Positions)
 	}
-	lin := func(name string) linear {
-		t := held[name+".weight"]
-		l := linear{w: t.op, dw: t.grad}
-		l.b, l.db = vector(name + ".bias")
-		return l
-	}
-	nrm := func(name string) norm {
-		g, dg := vector(name + ".weight")
-		return norm{g: g, dg: dg, eps: c.NormEps}
-	}
-	w := &weights{embed: lin(n.Embed), final: nrm(n.FinalNorm)}
 	w.head = w.embed
-	if !c.Tied {
-		w.head = lin(n.Head)
+	if _, own := held[n.Head+".weight"]; own {
+		w.head = a.table(n.Head)
 	}
 	for i := range c.Layers {
-		at := func(name string) string { return model.Layer(name, i) }
-		w.layers = append(w.layers, layer{
-			attnNorm: nrm(at(n.AttnNorm)), mlpNorm: nrm(at(n.MLPNorm)),
-			q: lin(at(n.Q)), k: lin(at(n.K)), v: lin(at(n.V)), o: lin(at(n.O)),
-			gate: lin(at(n.Gate)), up: lin(at(n.Up)), down: lin(at(n.Down)),
-		})
+		w.layers = append(w.layers, a.layer(i))
 	}
 	return w
+}
+
+// An assembler finds tensors by their names.
+type assembler struct {
+	c    *model.Config
+	held map[string]tensor
+}
+
+func (a assembler) vector(name string) (data, grad []float32) {
+	t, ok := a.held[name]
+	if !ok {
+		return nil, nil
+	}
+	if t.op.Type == simd.F32 {
+		return t.op.F32, t.grad
+	}
+	wide := make([]float32, t.op.Cols)
+	t.op.Row(wide, 0)
+	return wide, t.grad
+}
+
+// table returns a matrix that is stored (out, in) in every family.
+func (a assembler) table(name string) linear {
+	t := a.held[name+".weight"]
+	return linear{w: t.op, dw: t.grad, lora: t.lora}
+}
+
+// linear returns a linear layer, an empty one for no name.
+func (a assembler) linear(name string) linear {
+	if name == "" {
+		return linear{}
+	}
+	l := a.table(name)
+	if a.c.Names.Transposed {
+		l.w, l.transposed = l.w.T(), true
+	}
+	l.b, l.db = a.vector(name + ".bias")
+	return l
+}
+
+func (a assembler) norm(name string) norm.Norm {
+	n := norm.Norm{Kind: a.c.Norm, Eps: a.c.NormEps}
+	n.G, n.DG = a.vector(name + ".weight")
+	n.B, n.DB = a.vector(name + ".bias")
+	return n
+}
+
+func (a assembler) layer(i int) layer {
+	c, n := a.c, &a.c.Names
+	at := func(name string) string { return model.Layer(name, i) }
+	l := layer{
+		attnNorm: a.norm(at(n.AttnNorm)), attnPost: a.norm(at(n.AttnPostNorm)),
+		mlpNorm: a.norm(at(n.MLPNorm)), mlpPost: a.norm(at(n.MLPPostNorm)),
+		qNorm: a.norm(at(n.QNorm)), kNorm: a.norm(at(n.KNorm)),
+		qkv: a.linear(at(n.QKV)), q: a.linear(at(n.Q)), k: a.linear(at(n.K)), v: a.linear(at(n.V)), o: a.linear(at(n.O)),
+		attn: attention.LayerOf(c, i),
+	}
+	if !c.Sparse(i) {
+		l.mlp = network{gateUp: a.linear(at(n.GateUp)), gate: a.linear(at(n.Gate)), up: a.linear(at(n.Up)), down: a.linear(at(n.Down))}
+		return l
+	}
+	l.router = a.table(at(n.Router))
+	for x := range c.Experts.Count {
+		of := func(name string) linear { return a.table(model.ExpertName(name, i, x)) }
+		l.expert = append(l.expert, network{gate: of(n.ExpertGate), up: of(n.ExpertUp), down: of(n.ExpertDown)})
+	}
+	return l
 }

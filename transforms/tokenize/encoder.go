@@ -28,7 +28,9 @@ const (
 type Encoder struct {
 	Tokenizer *tokenizer.Tokenizer // may be nil where all pairs are token ids already
 	Template  *chat.Template       // may be nil where no pair holds messages
-	Date      time.Time            // what the template gets for today
+	// ToolTemplate takes the place of Template for pairs with tools; nil is Template.
+	ToolTemplate *chat.Template
+	Date         time.Time // what the template gets for today
 
 	MaxLength int      // tokens of prompt and completion together; 0 cuts nothing
 	Boundary  Boundary // "" is Diverge
@@ -113,8 +115,18 @@ func (e *Encoder) chat(p schemas.Pair) (prompt, chosen, rejected []int32, r *ref
 	switch {
 	case e.Tokenizer == nil:
 		return nil, nil, nil, &refusal{schemas.CodeBadField, "the row is a chat, and there is no tokenizer: name the model's directory"}
-	case e.Template == nil:
-		return nil, nil, nil, &refusal{schemas.CodeTemplateError, "the row is a chat, and the tokenizer has no chat template: give one"}
+	}
+	template := e.Template
+	if p.Tools != "" && e.ToolTemplate != nil {
+		template = e.ToolTemplate
+	}
+	if template == nil {
+		what := "chat template"
+		if e.ToolTemplate != nil {
+			what += " for rows without tools"
+		}
+		return nil, nil, nil, &refusal{schemas.CodeTemplateError,
+			"the row is a chat, and the model has no " + what + ": give one with --chat-template FILE, or plain text as prompt, chosen and rejected"}
 	}
 	in := chat.Input{Tools: p.Tools, Args: p.TemplateArgs, Special: e.Tokenizer.SpecialTokens(), Now: e.Date}
 	encode := func(side, messages string, generation bool) []int32 {
@@ -122,7 +134,7 @@ func (e *Encoder) chat(p schemas.Pair) (prompt, chosen, rejected []int32, r *ref
 			return nil
 		}
 		in.Messages, in.AddGenerationPrompt = messages, generation
-		text, err := e.Template.Render(in)
+		text, err := template.Render(in)
 		if err != nil {
 			r = &refusal{schemas.CodeTemplateError, fmt.Sprintf("%s: %v", side, err)}
 			return nil

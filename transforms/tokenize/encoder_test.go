@@ -3,6 +3,7 @@ package tokenize
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -309,5 +310,49 @@ func TestDescribe(t *testing.T) {
 	}
 	if want := []string{schemas.ItemChatTemplate, schemas.ItemBoundary}; !slices.Equal(differ, want) {
 		t.Errorf("another template and boundary differ in %v, want %v", differ, want)
+	}
+}
+
+// Rows with tools take the template named tool_use, where there is one; a template that was given serves all rows.
+func TestNamedTemplates(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"tokenizer.json", "tokenizer_config.json"} {
+		text, err := os.ReadFile(filepath.Join(demoModel(t), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(dir, name), text)
+	}
+	const body = "{% for m in messages %}{{ m.content }}{% endfor %}"
+	named := filepath.Join(dir, "additional_chat_templates", "tool_use.jinja")
+	writeFile(t, named, []byte("tools:"+body))
+	prompt := func(o Options, tools string) string {
+		t.Helper()
+		e := newEncoder(t, o)
+		got, q := e.Encode(schemas.Pair{Kind: schemas.KindChat, Prompt: turns(t, "user", "Hi\n"), Chosen: turns(t, "assistant", "A"), Rejected: turns(t, "assistant", "B"), Tools: tools})
+		if q != nil {
+			return string(q.Code) + ": " + q.Reason
+		}
+		return e.Tokenizer.Decode(got.PromptIDs, false)
+	}
+	const tool = `[{"type":"function"}]`
+	if got := prompt(Options{Tokenizer: dir}, ""); !strings.HasPrefix(got, "template_error: ") || !strings.Contains(got, "no chat template for rows without tools") || !strings.Contains(got, "--chat-template") {
+		t.Errorf("without a default: %q", got)
+	}
+	writeFile(t, filepath.Join(dir, "chat_template.jinja"), []byte(body))
+	for _, test := range []struct{ template, tools, want string }{
+		{"", "", "Hi\n"}, {"", tool, "tools:Hi\n"}, {"", "[]", "tools:Hi\n"}, {"given:" + body, "", "given:Hi\n"}, {"given:" + body, tool, "given:Hi\n"},
+	} {
+		if got := prompt(Options{Tokenizer: dir, Template: test.template}, test.tools); got != test.want {
+			t.Errorf("template %q, tools %q: %q, want %q", test.template, test.tools, got, test.want)
+		}
+	}
+	before, err := Describe(Options{Tokenizer: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, named, []byte("other:"+body))
+	if after, err := Describe(Options{Tokenizer: dir}); err != nil || len(before.Differ(after)) != 1 || before.Differ(after)[0][0].Name != schemas.ItemChatTemplate {
+		t.Errorf("another template for tools: %v, %v", before.Differ(after), err)
 	}
 }

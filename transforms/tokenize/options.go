@@ -18,7 +18,7 @@ import (
 type Options struct {
 	// Tokenizer is the directory of tokenizer.json and the chat template, usually the model's. Empty where all pairs are token ids.
 	Tokenizer string `json:"tokenizer,omitempty"`
-	// Template is the source of a chat template to use in place of the directory's own.
+	// Template is the source of a chat template to use in place of all of the directory's own.
 	Template string `json:"template,omitempty"`
 	// Date is the day that templates get for today, as 2006-01-02. Empty is 1970-01-01.
 	Date string `json:"date,omitempty"`
@@ -90,13 +90,19 @@ func NewEncoder(o Options) (*Encoder, error) {
 			return nil, fmt.Errorf("tokenize: %w", err)
 		}
 	}
-	source, err := o.template()
+	templates, err := o.templates()
 	if err != nil {
 		return nil, fmt.Errorf("tokenize: %w", err)
 	}
-	if source != "" {
-		if e.Template, err = chat.Parse(source); err != nil {
-			return nil, fmt.Errorf("tokenize: chat template: %w", err)
+	for _, t := range []struct {
+		source string
+		to     **chat.Template
+	}{{templates.Default, &e.Template}, {templates.ToolUse, &e.ToolTemplate}} {
+		if t.source == "" {
+			continue
+		}
+		if *t.to, err = chat.Parse(t.source); err != nil {
+			return nil, fmt.Errorf("tokenize: %w", err)
 		}
 	}
 	return e, nil
@@ -111,13 +117,13 @@ func Describe(o Options) (schemas.Fingerprint, error) {
 			return nil, fmt.Errorf("tokenize: %w", err)
 		}
 	}
-	source, err := o.template()
+	templates, err := o.templates()
 	if err != nil {
 		return nil, fmt.Errorf("tokenize: %w", err)
 	}
 	return schemas.Fingerprint{
 		{Name: schemas.ItemTokenizer, Digest: digest, Detail: o.Tokenizer},
-		{Name: schemas.ItemChatTemplate, Digest: checkpoint.TemplateDigest(source)},
+		{Name: schemas.ItemChatTemplate, Digest: templates.Digest()},
 		{Name: schemas.ItemTemplateDate, Digest: o.Date},
 		{Name: schemas.ItemMaxLength, Digest: strconv.Itoa(o.MaxLength)},
 		{Name: schemas.ItemTruncation, Digest: "keep_start"},
@@ -125,16 +131,16 @@ func Describe(o Options) (schemas.Fingerprint, error) {
 	}, nil
 }
 
-// template returns the source of the chat template, or "" where there is none.
-func (o Options) template() (string, error) {
+// templates returns the sources of the chat templates; none is no error, for text needs none.
+func (o Options) templates() (checkpoint.Templates, error) {
 	if o.Template != "" || o.Tokenizer == "" {
-		return o.Template, nil
+		return checkpoint.Templates{Default: o.Template}, nil
 	}
-	source, err := checkpoint.ChatTemplate(o.Tokenizer)
+	t, err := checkpoint.ChatTemplates(o.Tokenizer)
 	if errors.Is(err, checkpoint.ErrNoTemplate) {
-		return "", nil
+		return t, nil
 	}
-	return source, err
+	return t, err
 }
 
 // hasTokenizer reports whether dir names a directory with a tokenizer. A model without one serves pairs that are token ids.

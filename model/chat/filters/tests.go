@@ -47,11 +47,13 @@ func Tests() map[string]jinja.Test {
 		"sameas": func(_ *jinja.Run, v py.Value, a py.Args) bool { return py.Is(v, a.Bind("sameas", "other")[0]) },
 		"filter": func(r *jinja.Run, v py.Value, a py.Args) bool {
 			a.Bind("filter")
+			py.Hashable(v)
 			name, ok := py.Text(v)
 			return ok && r.HasFilter(name)
 		},
 		"test": func(r *jinja.Run, v py.Value, a py.Args) bool {
 			a.Bind("test")
+			py.Hashable(v)
 			name, ok := py.Text(v)
 			return ok && r.HasTest(name)
 		},

@@ -115,6 +115,7 @@ func (r *Run) assign(target expr, v py.Value) {
 	case *name:
 		*r.at(t.where) = v
 	case *nsref:
+		checkAttribute(r.VM, t.attr)
 		(*r.at(t.ns.where)).(*namespace).attrs.Set(t.attr, v)
 	case *tuple:
 		items := r.VM.Items(v)
@@ -156,7 +157,7 @@ func (r *Run) forStmt(s *forStmt) flow {
 			r.VM.Enter()
 			defer r.VM.Leave()
 			text := ""
-			r.within(newFrame(s.fn, home), func() {
+			r.within(r.newFrame(s.fn, home), func() {
 				text = r.capture(func() { r.loop(s, home, items, depth, recurse) })
 			})
 			return text
@@ -208,7 +209,7 @@ func (r *Run) tested(s *forStmt, home *frame, next func() (py.Value, bool)) func
 	return func() (item py.Value, ok bool) {
 		r.line = s.line
 		if inside == nil {
-			inside = newFrame(s.testFn, home)
+			inside = r.newFrame(s.testFn, home)
 			r.within(inside, func() { r.enter(s.testScope) })
 		}
 		for {

@@ -150,6 +150,9 @@ func rawTag(s, word string) (after string, ok bool) {
 }
 
 func (l *lexer) raw() {
+	if l.rest() == "" { // Jinja's lexer looks for the end only where something is left
+		return
+	}
 	for at := l.pos; ; at++ {
 		next := strings.Index(l.src[at:], "{%")
 		if next < 0 {
@@ -169,6 +172,9 @@ func (l *lexer) raw() {
 }
 
 func (l *lexer) comment() {
+	if l.rest() == "" { // as in raw
+		return
+	}
 	end := strings.Index(l.rest(), "#}")
 	if end < 0 {
 		l.fail("Missing end of comment tag")

@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/steelyard-ml/steelyard/model/chat/py"
 )
@@ -13,9 +14,14 @@ func globals() map[string]py.Value {
 	}
 	return map[string]py.Value{
 		"range": function("range", py.NewRange),
-		"dict":  function("dict", func(vm *py.VM, a py.Args) py.Value { return py.DictOf(vm, a) }),
+		"dict":  dictType{},
 		"namespace": function("namespace", func(vm *py.VM, a py.Args) py.Value {
-			return &namespace{py.DictOf(vm, a)}
+			n := &namespace{py.DictOf(vm, a)}
+			for i := range n.attrs.Len() {
+				name, _ := n.attrs.Entry(i)
+				checkAttribute(vm, name)
+			}
+			return n
 		}),
 		"cycler": function("cycler", newCycler),
 		"joiner": function("joiner", newJoiner),
@@ -26,10 +32,52 @@ func globals() map[string]py.Value {
 	}
 }
 
+// compiled is where transformers defines the types that take the place of Jinja's.
+const compiled = "transformers.utils.chat_template_utils."
+
+// A dictType is the global dict: transformers leaves a template its two ways to make a dict.
+type dictType struct{}
+
+func (dictType) Type() string { return compiled + "TemplateDict" }
+
+func (dictType) Call(vm *py.VM, a py.Args) py.Value { return py.DictOf(vm, a) }
+
+func (dictType) Attr(_ *py.VM, name string) (py.Value, bool) {
+	if name != "fromkeys" {
+		return nil, false
+	}
+	return &py.Func{Name: name, Call: func(vm *py.VM, a py.Args) py.Value {
+		p := a.Bind(name, "_iterable", "_value?")
+		d, value := py.NewDict(), p[1]
+		if value == nil {
+			value = py.None
+		}
+		for _, key := range vm.Items(p[0]) {
+			vm.Grow(2)
+			vm.Key(key)
+			d.Set(key, value)
+		}
+		return d
+	}}, true
+}
+
+func (dictType) Repr(*py.VM) string {
+	py.Throw("TypeError", "printing dict: its text in Python is an address in memory")
+	return ""
+}
+
 // A namespace is the one value whose attributes a template may set.
 type namespace struct{ attrs *py.Dict }
 
-func (n *namespace) Type() string { return "jinja2.utils.Namespace" }
+// checkAttribute refuses the names that transformers' namespaces refuse: what begins with an underscore is Python's own.
+func checkAttribute(vm *py.VM, name py.Value) {
+	if text, ok := py.Text(name); ok && strings.HasPrefix(text, "_") {
+		py.Throw("SecurityError", "Chat templates cannot store underscore-prefixed attributes on a namespace, but got %s. Please rename the attribute.",
+			vm.Repr(name))
+	}
+}
+
+func (n *namespace) Type() string { return compiled + "TemplateNamespace" }
 
 func (n *namespace) Attr(_ *py.VM, name string) (py.Value, bool) { return n.attrs.Get(name) }
 
@@ -141,7 +189,7 @@ func (m *macroValue) Attr(_ *py.VM, name string) (py.Value, bool) {
 // Call binds the arguments as Jinja's Macro does and returns the text of the body.
 func (m *macroValue) Call(_ *py.VM, a py.Args) py.Value {
 	r, def := m.run, m.def
-	f := newFrame(def.fn, m.home)
+	f := r.newFrame(def.fn, m.home)
 	pos := a.Pos
 	kw := append([]py.Kwarg(nil), a.Kw...)
 	pop := func(id string) py.Value {

@@ -68,8 +68,8 @@ func (env *Environment) Parse(source string) (t *Template, err error) {
 // Render returns the template's text for the variables, an [*Error] where it fails. vm bounds what that may cost.
 func (t *Template) Render(vm *py.VM, vars *py.Dict) (text string, err error) {
 	r := &Run{VM: vm, env: t.env, vars: vars, line: 1, out: &strings.Builder{}}
-	r.frame = newFrame(t.fn, nil)
 	if e := py.Catch(func() {
+		r.frame = r.newFrame(t.fn, nil)
 		r.enter(t.scope)
 		r.exec(t.body)
 	}); e != nil {
@@ -95,7 +95,10 @@ type frame struct {
 	outer *frame
 }
 
-func newFrame(fn *function, outer *frame) *frame { return &frame{make([]py.Value, fn.slots), outer} }
+func (r *Run) newFrame(fn *function, outer *frame) *frame {
+	r.VM.Grow(fn.slots)
+	return &frame{make([]py.Value, fn.slots), outer}
+}
 
 func (r *Run) at(p place) *py.Value {
 	f := r.frame
@@ -106,6 +109,7 @@ func (r *Run) at(p place) *py.Value {
 }
 
 func (r *Run) enter(s *scope) {
+	r.VM.Step(len(s.loads))
 	for _, l := range s.loads {
 		slot := &r.frame.slots[l.slot]
 		switch l.kind {
@@ -120,6 +124,7 @@ func (r *Run) enter(s *scope) {
 }
 
 func (r *Run) leave(s *scope) {
+	r.VM.Step(len(s.all))
 	for _, slot := range s.all {
 		r.frame.slots[slot] = nil
 	}

@@ -69,7 +69,7 @@ func (vm *VM) Attr(v Value, name string) (Value, Access) {
 		case "start":
 			found = v.Start
 		case "stop":
-			found = v.Start + v.Step*v.Len
+			found = v.Stop
 		case "step":
 			found = v.Step
 		default:
@@ -109,7 +109,7 @@ func sequenceMethod(name string, v Value) Value {
 		return bound(name, func(vm *VM, a Args) Value {
 			p := a.Bind(name, "_value", "_start?", "_end?")
 			items := vm.Items(v)
-			from, _, n := vm.sliceBounds(len(items), p[1], p[2], nil)
+			from, _, _, n := vm.sliceBounds(len(items), p[1], p[2], nil)
 			for i, item := range items[from : from+n] {
 				if vm.same(item, p[0]) {
 					return int64(from + i)

@@ -370,7 +370,14 @@ func NewRange(vm *VM, a Args) Value {
 	if size > 100000 {
 		Throw("OverflowError", "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).")
 	}
-	return &Range{Start: start, Step: step, Len: size}
+	return &Range{start, stop, step, size}
+}
+
+// Hashable raises a TypeError where v can be no key.
+func Hashable(v Value) {
+	if _, ok := hashKey(v, 0); !ok {
+		Throw("TypeError", "unhashable type: '%s'", TypeName(v))
+	}
 }
 
 // Order is -1, 0 or 1 as a is before, level with or after b, by a < b and b < a alone, as Python's sort has it.

@@ -123,6 +123,9 @@ func (vm *VM) arith(op string, a, b Value) Value {
 		if math.IsInf(f, 0) {
 			Throw("OverflowError", "integer division result too large for a float")
 		}
+		if x.Sign() == 0 && y.Sign() < 0 {
+			f = math.Copysign(0, -1)
+		}
 		return f
 	}
 	q, m := new(big.Int).QuoRem(x, y, new(big.Int))

@@ -318,9 +318,9 @@ func (vm *VM) window(s string, start, end Value) (cut string, before int, inside
 	}
 	n := vm.runes(s)
 	inside = vm.optIndex(start, 0) <= int64(n)
-	before, _, count := vm.sliceBounds(n, start, end, nil)
+	before, _, _, count := vm.sliceBounds(n, start, end, nil)
 	if count == 0 && end != nil && end != None && inside { // an empty window lies inside only where start is not after end
-		_, _, to := vm.sliceBounds(n, nil, end, nil)
+		_, _, _, to := vm.sliceBounds(n, nil, end, nil)
 		inside = before <= to
 	}
 	return cutText(s, n, before, 1, count), before, inside

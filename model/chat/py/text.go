@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -78,7 +79,7 @@ func (p *printer) print(v Value) {
 		p.items("[", p.vm.Items(v), "]")
 		p.write(")")
 	case *Range:
-		p.write(fmt.Sprintf("range(%d, %d", v.Start, v.Start+v.Step*v.Len))
+		p.write(fmt.Sprintf("range(%d, %d", v.Start, v.Stop))
 		if v.Step != 1 {
 			p.write(fmt.Sprintf(", %d", v.Step))
 		}
@@ -103,7 +104,14 @@ func (p *printer) items(begin string, items []Value, end string) {
 	p.write(end)
 }
 
+// dict writes a dict; one inside itself, which a namespace's can be, is {...}.
 func (p *printer) dict(d *Dict) {
+	if slices.Contains(p.vm.printing, d) {
+		p.write("{...}")
+		return
+	}
+	p.vm.printing = append(p.vm.printing, d)
+	defer func() { p.vm.printing = p.vm.printing[:len(p.vm.printing)-1] }()
 	p.write("{")
 	for i, e := range d.entries {
 		if i > 0 {
@@ -245,7 +253,7 @@ func roundHalfEven(r *big.Rat) *big.Int {
 func (vm *VM) Slice(v, start, stop, step Value) Value {
 	if text, ok := Text(v); ok {
 		n := vm.runes(text)
-		from, by, count := vm.sliceBounds(n, start, stop, step)
+		from, _, by, count := vm.sliceBounds(n, start, stop, step)
 		cut := cutText(text, n, from, by, count)
 		vm.Build(len(cut))
 		if _, ok := v.(Markup); ok {
@@ -254,7 +262,7 @@ func (vm *VM) Slice(v, start, stop, step Value) Value {
 		return cut
 	}
 	take := func(items []Value) []Value {
-		from, by, count := vm.sliceBounds(len(items), start, stop, step)
+		from, _, by, count := vm.sliceBounds(len(items), start, stop, step)
 		vm.Grow(count)
 		made := make([]Value, count)
 		for i := range made {
@@ -268,8 +276,8 @@ func (vm *VM) Slice(v, start, stop, step Value) Value {
 	case *Tuple:
 		return &Tuple{Items: take(v.Items)}
 	case *Range:
-		from, by, count := vm.sliceBounds(int(v.Len), start, stop, step)
-		return &Range{Start: v.Start + int64(from)*v.Step, Step: v.Step * int64(by), Len: int64(count)}
+		from, to, by, count := vm.sliceBounds(int(v.Len), start, stop, step)
+		return &Range{v.Start + int64(from)*v.Step, v.Start + int64(to)*v.Step, v.Step * int64(by), int64(count)}
 	case *Undefined:
 		v.Fail()
 	}
@@ -290,8 +298,8 @@ func cutText(s string, n, from, by, count int) string {
 	return string(made)
 }
 
-// sliceBounds gives the first index, the step and the number of items of a slice of n items.
-func (vm *VM) sliceBounds(n int, start, stop, step Value) (from, by, count int) {
+// sliceBounds gives the first index, the one where it ends, the step and the number of items of a slice of n items.
+func (vm *VM) sliceBounds(n int, start, stop, step Value) (from, to, by, count int) {
 	index := func(v Value, missing, low, high int64) int64 {
 		if v == nil || v == None {
 			return missing
@@ -312,8 +320,8 @@ func (vm *VM) sliceBounds(n int, start, stop, step Value) (from, by, count int) 
 	}
 	if s > 0 {
 		a, b := index(start, 0, 0, size), index(stop, size, 0, size)
-		return int(a), int(s), int(max(0, (b-a+s-1)/s))
+		return int(a), int(b), int(s), int(max(0, (b-a+s-1)/s))
 	}
 	a, b := index(start, size-1, -1, size-1), index(stop, -1, -1, size-1)
-	return int(a), int(s), int(max(0, (a-b-s-1)/-s))
+	return int(a), int(b), int(s), int(max(0, (a-b-s-1)/-s))
 }

@@ -28,8 +28,8 @@ type Tuple struct {
 	Names []string
 }
 
-// A Range is Python's range of Len values from Start.
-type Range struct{ Start, Step, Len int64 }
+// A Range is Python's range of Len values from Start. Stop is only shown.
+type Range struct{ Start, Stop, Step, Len int64 }
 
 // An Iter is a generator or an iterator: it gives each value once. Kind is Python's name of its type.
 type Iter struct {
@@ -52,7 +52,7 @@ type Undefined struct {
 	Kind string // of the error; "" is UndefinedError
 }
 
-// An Object is a value that is defined outside this package. Type is its qualified Python type, as "jinja2.utils.Namespace".
+// An Object is a value that is defined outside this package. Type is its qualified Python type, as "jinja2.utils.Cycler".
 type Object interface {
 	Type() string
 	Attr(vm *VM, name string) (Value, bool)
@@ -261,6 +261,7 @@ type Limits struct {
 type VM struct {
 	steps, bytes int64
 	depth        int
+	printing     []*Dict // whose text is being made, the innermost last
 }
 
 // New returns a VM with these limits.

@@ -46,6 +46,34 @@ def environment():
 
     env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols])
     env.filters["tojson"] = tojson
+    class TemplateDict:
+        def __call__(self, *args, **kwargs):
+            return dict(*args, **kwargs)
+
+        def fromkeys(self, *args, **kwargs):
+            return dict.fromkeys(*args, **kwargs)
+
+    class TemplateNamespace(jinja2.utils.Namespace):
+        def __init__(*args, **kwargs):
+            self, attrs = args[0], dict(*args[1:], **kwargs)
+            for name in attrs:
+                TemplateNamespace._check_name(name)
+            jinja2.utils.Namespace.__init__(self, attrs)
+
+        def __setitem__(self, name, value):
+            TemplateNamespace._check_name(name)
+            jinja2.utils.Namespace.__setitem__(self, name, value)
+
+        @staticmethod
+        def _check_name(name):
+            if isinstance(name, str) and name.startswith("_"):
+                raise jinja2.exceptions.SecurityError(
+                    f"Chat templates cannot store underscore-prefixed attributes on a namespace, but got {name!r}. Please rename the attribute.")
+
+    for c in (TemplateDict, TemplateNamespace):  # as transformers has them
+        c.__module__ = "transformers.utils.chat_template_utils"
+    env.globals["dict"] = TemplateDict()
+    env.globals["namespace"] = TemplateNamespace
     env.globals["raise_exception"] = raise_exception
     env.globals["strftime_now"] = lambda format: datetime(2024, 7, 6, 15, 4, 5, 60).strftime(format)
     return env
@@ -150,6 +178,7 @@ STATEMENTS = [
     "{% for k in nested recursive %}{% if k is iterable %}[{{ loop(k) }}]{% else %}{{ k }}@{{ loop.depth }}{{ loop.depth0 }}{% endif %}{% endfor %}", "{% for k in nested recursive %}{{ loop.index }}{% if k is iterable %}({{ loop(k) }}){% endif %}{% else %}E{% endfor %}", "{% set x = 1 %}{% for k in nested recursive %}{{ x }}{% set x = 2 %}{{ x }}{% if k is iterable %}{{ loop(k) }}{% endif %}{% endfor %}{{ x }}", "{% for k in [[1, 0], [0]] if k recursive %}{% if k is iterable %}<{{ loop(k) }}>{% else %}{{ k }}{% endif %}{% endfor %}", "{% for k in l %}{{ loop(l) }}{% endfor %}",
     "{% for a in l %}{% set outer = loop %}{% for b in 'xy' %}{{ outer.index }}{{ loop.index }} {% endfor %}{% endfor %}", "{% for a in l %}{% for b in l if loop.index > 1 %}{{ b }}{% endfor %};{% endfor %}", "{% for a in l %}{{ loop.length }}{% endfor %}{{ loop is defined }}", "{% for a in l|map('string') %}{{ loop.length }}{{ a }}{{ loop.last }} {% endfor %}", "{% for a in l|select('odd') %}{{ loop.revindex }}{{ a }} {% endfor %}", "{% for a in range(3) %}{{ a }}{% endfor %}", "{% for a in l|reverse %}{{ a }}{{ loop.last }}{% endfor %}", "{% for a in l %}{{ loop }}{% endfor %}", "{% for a in l %}{{ loop|length }}{% endfor %}", "{% for a in l %}{{ loop.nope is defined }}{{ loop['index'] }}{% endfor %}",
     "{% set ns = namespace(skip=false) %}{% for k in [1, 2, 3, 4] if not ns.skip %}{{ k }}{% if k == 2 %}{% set ns.skip = true %}{% endif %}{% endfor %}", "{% set ns = namespace(skip=false) %}{% for k in [1, 2, 3, 4] if not ns.skip %}{{ k }}{{ loop.last }}{% if k == 2 %}{% set ns.skip = true %}{% endif %}{% endfor %}", "{% for x in l %}{% for x in 'ab' %}{{ x }}{% endfor %}{{ x }}{% endfor %}{{ x is defined }}", "{% for x in [1, 2] %}{{ loop.index }}{% for y in [3, 4] %}{{ loop.index }}{% endfor %}{{ loop.index }};{% endfor %}", "{% for i in l %}{% endfor %}{{ i }}", "{% for m2 in messages %}{{ m2.role }}: {{ m2.content|trim }}\n{% endfor %}", "{% for k in l %}{{ k }}{{ ', ' if not loop.last }}{% endfor %}", "{% for a, b in users|groupby('age') %}{{ a }}:{{ b|map(attribute='n')|join('+') }} {% endfor %}", "{% for row in [1,2,3,4,5]|batch(2, '-') %}{% for c in row %}{{ c }}{% endfor %}|{% endfor %}",
+    "{% set ns = namespace(_a=1) %}{{ ns }}", "{% set ns = namespace() %}{% set ns._a = 1 %}", "{% set ns = namespace({'_a': 1}) %}", "{% set ns = namespace() %}{% set ns._a = nope.x %}", "{% set ns = namespace({1: 2}, a=3) %}{{ ns }}{{ ns.a }}", "{% set ns = namespace(self=1, args=2) %}{{ ns.self }}{{ ns.args }}", "{{ dict.fromkeys(['a', 'b']) }}", "{{ dict.fromkeys('ab', 0)|tojson }}", "{{ dict.fromkeys([[]]) }}", "{{ dict.keys }}", "{{ dict.x.y }}", "{{ dict is callable }}{{ dict(a=1) }}{{ dict([('x', 1)], y=2) }}{{ dict() }}", "{{ dict }}", "{{ dict(1) }}",
     # macros
     "{% macro m(a, b=2, c=a) %}{{ a }}{{ b }}{{ c }}{% endmacro %}{{ m(1) }} {{ m(1, c=5) }} {{ m(b=3, a=4) }}", "{% macro m(a) %}{{ a is defined }}[{{ a }}]{% endmacro %}{{ m() }}{{ m(none) }}", "{% macro m(a) %}{{ a.x }}{% endmacro %}{{ m() }}", "{% macro m() %}{{ varargs }}{{ kwargs }}{% endmacro %}{{ m(1, 2, x=3) }}", "{% macro m(a) %}{{ a }}{{ varargs }}{% endmacro %}{{ m(1, 2, 3) }}", "{% macro m(a) %}{{ kwargs }}{% endmacro %}{{ m(a=1, b=2) }}", "{% macro m(a) %}{% endmacro %}{{ m(1, 2) }}", "{% macro m(a) %}{% endmacro %}{{ m(b=2) }}", "{% macro m(a, b) %}{{ a }}{{ b }}{% endmacro %}{{ m(*[1, 2]) }}{{ m(**{'a': 3, 'b': 4}) }}", "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(1, a=2) }}",
     "{% macro m() %}<{{ caller() }}>{% endmacro %}{% call m() %}body{{ i }}{% endcall %}", "{% macro m() %}{{ caller(1, b=2) }}{% endmacro %}{% call(a, b) m() %}{{ a }}{{ b }}{% endcall %}", "{% macro m() %}{{ caller is defined }}{% endmacro %}{{ m() }}", "{% macro m() %}{{ caller() }}{% endmacro %}{{ m() }}", "{% macro m() %}x{% endmacro %}{% call m() %}y{% endcall %}", "{% macro m(caller=none) %}{{ caller is none }}{% if caller %}{{ caller() }}{% endif %}{% endmacro %}{{ m() }}{% call m() %}z{% endcall %}", "{% macro m() %}{{ kwargs|length }}{% endmacro %}{% call m() %}y{% endcall %}", "{% macro m(n2) %}{% if n2 > 0 %}{{ n2 }}{{ m(n2 - 1) }}{% endif %}{% endmacro %}{{ m(5) }}", "{% macro m(a, b=1) %}{% endmacro %}{{ m }}{{ m.name }}{{ m.arguments }}{{ m.catch_kwargs }}{{ m.catch_varargs }}{{ m.caller }}", "{% macro m() %} x {% endmacro %}[{{ m()|trim }}]{{ m()|length }}", "{% macro m() %}{{ caller() }}{% endmacro %}{% for k in l %}{% call m() %}{{ k }}{{ loop.index }}{% endcall %}{% endfor %}", "{% macro outer() %}{% macro inner() %}I{% endmacro %}{{ inner() }}{% endmacro %}{{ outer() }}{{ inner is defined }}", "{% macro m(x) %}{% for k in l %}{{ x }}{{ k }}{% endfor %}{% endmacro %}{{ m('-') }}", "{% macro m() %}{{ caller() }}{{ caller() }}{% endmacro %}{% call m() %}{% set q5 = 1 %}{{ q5 }}{% endcall %}{{ q5 }}", "{% macro m(a='x') %}{{ a }}{% endmacro %}{{ m(undefinedvar) }}|{{ m(a=undefinedvar) }}", "{% macro m(a=b, b=1) %}{{ a }}{% endmacro %}{{ m() }}", "{% macro m() %}{{ varargs|length }}{% endmacro %}{{ m(*l) }}", "{% macro html(x) %}<{{ x }}>{% endmacro %}{{ html('a')|e }}", "{% call(x) undefinedvar() %}{% endcall %}", "{% macro m(l) %}{% for x in l %}{{ caller(x) }}{% endfor %}{% endmacro %}{% call(z3) m([1, 2]) %}<{{ z3 }}>{% endcall %}",
@@ -160,6 +189,7 @@ STATEMENTS = [
 ]
 
 WHITESPACE = [
+    "{#", "a{#", "{#-", "{# ", "{#\n", "{#\n\n", "{% raw %}", "{% raw %}\n", "{% raw %} ", "x\n  {% raw -%}", "{%", "{{", "{%-", "{% raw", "{#}", "{#-}", "{{ 0 / big }}{{ 0 / -big }}{{ 0 / n }}",
     "  {% if t %}\n  x\n  {% endif %}\ny", "a  {% if t %}  b  {% endif %}  c", "a\n  {%- if t %}\n  b\n  {%- endif %}\n  c", "a\n  {%- if t -%}\n  b\n  {%- endif -%}\n  c", "a  {{- i -}}  b", "a \n {{- i }} \n b", "a \n {{ i -}} \n b", "  {{ i }}\n  {{ i }}", "  {%+ if t %}x{% endif %}", "{% if t +%}\nx{% endif +%}\ny", "{% if t %}\n\nx\n\n{% endif %}\n\ny", "{# c #}\nx", "  {# c #}\n  x", "a {#- c -#} b", "a {#+ c +#}\n b", "{# a\nb #}{{ i }}", "{#- x -#}", "{#-#}a", "a\n{# c #}   \nb", "x{# {{ #}y", "  \t{% set a = 1 %}\n  x",
     "a\n", "a\n\n", "a\r\nb\r\n", "a\rb\r", "{{ i }}\n", "{% if t %}a{% endif %}\n", "\n\n{{ i }}\n\n", "a\r\n{% if t %}\r\nb\r\n{% endif %}\r\nc", "{{ 'a\r\nb' }}", "{{ 'a\nb' }}",
     "{% raw %}{{ x }}{% endraw %}", "{% raw %}\n{{ x }}\n{% endraw %}\ny", "a {%- raw -%} {{ x }} {%- endraw -%} b", "  {% raw %}  {% if %}  {% endraw %}\n  z", "{% raw %}{% raw %}{% endraw %}", "{%raw%}x{%endraw%}y", "{%- raw %}\n a {% endraw -%} \n b", "{% raw -%}\n a \n {%+ endraw %}\nb", "x\n  {%+ raw %}r{% endraw +%}\ny",

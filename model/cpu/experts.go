@@ -1,0 +1,227 @@
+package cpu
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/steelyard-ml/steelyard/internal/simd"
+	"github.com/steelyard-ml/steelyard/model"
+)
+
+// A mixture of experts gives a token x
+//
+//	Σ w_j·expert_j(x) over the K most probable experts, p = softmax(router·x), w_j = p_j, or p_j/Σ p where they are normalized
+//
+// Tokens are gathered by expert, so that each is a product of whole matrices; a row's values depend on its own token alone, and a token's
+// experts are summed in their order. Of equal probabilities the first counts.
+//
+// A mixture is how a layer spread the tokens. Legend: E experts, K of them a token, S = T·K slots, sorted by expert and then by token.
+type mixture struct {
+	probs   []float32 // (T, E)
+	weights []float32 // (T, K)
+	slots   []int32   // (T, K) where a token's row stands among those of its experts, in the experts' order
+	experts []int32   // (T, K) which they are
+	tokens  []int32   // (S) the token of a slot
+	ends    []int32   // (E) the slot behind an expert's last
+}
+
+func newMixture(x *model.Experts, t int, take func(int) []float32) mixture {
+	n := t * x.TopK
+	return mixture{
+		probs: take(t * x.Count), weights: take(n),
+		slots: make([]int32, n), experts: make([]int32, n), tokens: make([]int32, n), ends: make([]int32, x.Count),
+	}
+}
+
+// mix computes out (T, C), what the layer's experts give x (T, C).
+func (e *Engine) mix(r *run, w *layer, l *activations, out, x []float32) {
+	c, m, k := e.cfg.Hidden, &l.mixture, e.cfg.Experts.TopK
+	e.route(w, m, x)
+	if r.routers != nil {
+		e.tallyRouters(r, m)
+	}
+	e.gather(r.slotX, x, m)
+	e.eachExpert(w, m, func(net *network, from, to int) {
+		gateUp, ff := l.gateUp[from*net.wide():to*net.wide()], r.ff[from*net.width():to*net.width()]
+		e.open(net, gateUp, r.slotX[from*c:to*c])
+		e.activate(net, ff, gateUp)
+		e.weigh(m, ff, net.width(), from)
+		e.apply(&net.down, r.slotY[from*c:], c, ff)
+	})
+	e.threads.Each(len(out)/c, func(t int) {
+		y := out[t*c:][:c]
+		clear(y)
+		for _, slot := range m.slots[t*k:][:k] {
+			simd.Add(y, r.slotY[int(slot)*c:][:c])
+		}
+	})
+}
+
+// mixBackward takes dout (T, C) to the gradient of x, in r.grads.norm.
+func (e *Engine) mixBackward(r *run, w *layer, l *activations, x, dout []float32) {
+	c, m, k, d := e.cfg.Hidden, &l.mixture, e.cfg.Experts.TopK, &r.grads
+	e.gather(r.slotX, x, m)
+	e.gather(r.slotY, dout, m)
+	e.eachExpert(w, m, func(net *network, from, to int) {
+		f, wide := net.width(), net.wide()
+		gateUp, ff := l.gateUp[from*wide:to*wide], r.ff[from*f:to*f]
+		dGateUp, dff, dy := d.gateUp[from*wide:to*wide], d.ff[from*f:to*f], r.slotY[from*c:to*c]
+		e.activate(net, ff, gateUp)
+		e.weigh(m, ff, f, from)
+		e.applyBackward(&net.down, dff, replace, dy, c, ff)
+		// expert(x) = down·ff, so w's slope, expert(x)·dout, is ff·(downᵀ·dout).
+		e.activate(net, ff, gateUp)
+		e.threads.Each(to-from, func(i int) { d.slot[from+i] = simd.Dot(ff[i*f:][:f], dff[i*f:][:f]) })
+		e.weigh(m, dff, f, from)
+		e.activateBackward(net, dGateUp, dff, gateUp)
+		e.openBackward(net, r.slotY[from*c:to*c], dGateUp, r.slotX[from*c:to*c]) // dy is read no more
+	})
+	e.threads.Each(len(x)/c, func(t int) {
+		dx := d.norm[t*c:][:c]
+		clear(dx)
+		for _, slot := range m.slots[t*k:][:k] {
+			simd.Add(dx, r.slotY[int(slot)*c:][:c])
+		}
+		e.routeBackward(r, m, t)
+	})
+	e.applyBackward(&w.router, d.norm, accumulate, d.router, e.cfg.Experts.Count, x)
+}
+
+// route chooses every token's experts.
+func (e *Engine) route(w *layer, m *mixture, x []float32) {
+	n, k, c := e.cfg.Experts.Count, e.cfg.Experts.TopK, e.cfg.Hidden
+	e.apply(&w.router, m.probs, n, x)
+	e.threads.Each(len(x)/c, func(t int) {
+		p := m.probs[t*n:][:n]
+		simd.Scale(p, 1/simd.ExpSum(p, p, simd.Max(p)))
+		chosen := m.experts[t*k:][:k]
+		mostProbable(chosen, p)
+		weights, sum := m.weights[t*k:][:k], float32(1)
+		if e.cfg.Experts.Normalize {
+			sum = 0
+			for _, x := range chosen {
+				sum += p[x]
+			}
+		}
+		for j, x := range chosen {
+			weights[j] = p[x] / sum
+		}
+	})
+	m.sort(k)
+}
+
+// mostProbable fills chosen with the places of the greatest of p, in their order.
+func mostProbable(chosen []int32, p []float32) {
+	n := 0
+	for x := range p { // chosen[:n] is sorted by probability, greatest first
+		at := n
+		for at > 0 && p[x] > p[chosen[at-1]] {
+			at--
+		}
+		if at == len(chosen) {
+			continue
+		}
+		n = min(n+1, len(chosen))
+		copy(chosen[at+1:n], chosen[at:n-1])
+		chosen[at] = int32(x)
+	}
+	slices.SortFunc(chosen, cmp.Compare[int32])
+}
+
+// sort gives every choice of a token its slot.
+func (m *mixture) sort(k int) {
+	clear(m.ends)
+	for _, x := range m.experts {
+		m.ends[x]++
+	}
+	from := int32(0)
+	for x, n := range m.ends {
+		m.ends[x] = from // its first slot, until it is filled
+		from += n
+	}
+	for i, x := range m.experts {
+		m.slots[i], m.tokens[m.ends[x]] = m.ends[x], int32(i/k)
+		m.ends[x]++
+	}
+}
+
+// eachExpert calls f for every expert that has tokens, with its slots.
+func (e *Engine) eachExpert(w *layer, m *mixture, f func(net *network, from, to int)) {
+	from := 0
+	for x := range w.expert {
+		to := int(m.ends[x])
+		if to > from {
+			f(&w.expert[x], from, to)
+		}
+		from = to
+	}
+}
+
+// gather copies every slot's token from x (T, C) to y (S, C).
+func (e *Engine) gather(y, x []float32, m *mixture) {
+	c := e.cfg.Hidden
+	e.threads.Each(len(m.tokens), func(i int) { copy(y[i*c:][:c], x[int(m.tokens[i])*c:]) })
+}
+
+// weigh multiplies the rows (n, f) of slots from on by their weights.
+func (e *Engine) weigh(m *mixture, rows []float32, f, from int) {
+	k := e.cfg.Experts.TopK
+	e.threads.Each(len(rows)/f, func(i int) {
+		t := int(m.tokens[from+i])
+		j := slices.Index(m.slots[t*k:][:k], int32(from+i))
+		simd.Scale(rows[i*f:][:f], m.weights[t*k+j])
+	})
+}
+
+// routeBackward takes the slopes of token t's weights to the gradient of its router's logits, in r.grads.router. With s the sum of the
+// chosen probabilities, where they are normalized:
+//
+//	dp_j = dw_j, or (dw_j − Σ dw·w)/s        dlogit = p∘(dp − Σ dp·p)
+//
+// The auxiliary loss adds its own to every dp.
+func (e *Engine) routeBackward(r *run, m *mixture, t int) {
+	n, k, d := e.cfg.Experts.Count, e.cfg.Experts.TopK, &r.grads
+	p, dp := m.probs[t*n:][:n], d.router[t*n:][:n]
+	chosen, weights, slots := m.experts[t*k:][:k], m.weights[t*k:][:k], m.slots[t*k:][:k]
+	clear(dp)
+	if aux := d.dRouter; aux != nil {
+		for x, slope := range aux[r.groupOf[t]] {
+			dp[x] = float32(r.copies[t] * slope)
+		}
+	}
+	sum, common := float32(1), float32(0)
+	if e.cfg.Experts.Normalize {
+		sum = 0
+		for j, x := range chosen {
+			sum += p[x]
+			common += float32(d.slot[slots[j]] * weights[j])
+		}
+	}
+	for j, x := range chosen {
+		dp[x] += (d.slot[slots[j]] - common) / sum
+	}
+	mean := simd.Dot(dp, p)
+	for x := range dp {
+		dp[x] = p[x] * (dp[x] - mean)
+	}
+}
+
+// tallyRouters adds a layer's routing to the sums of every group.
+func (e *Engine) tallyRouters(r *run, m *mixture) {
+	n, k := e.cfg.Experts.Count, e.cfg.Experts.TopK
+	e.threads.Each(len(r.groups), func(g int) {
+		to := &r.routers[g]
+		for _, s := range r.groups[g] {
+			for t := s.Row; t < s.Row+s.N; t++ {
+				copies := float64(r.copies[t])
+				to.Tokens += copies
+				for x, p := range m.probs[t*n:][:n] {
+					to.Prob[x] += float64(copies * float64(p))
+				}
+				for _, x := range m.experts[t*k:][:k] {
+					to.Chosen[x] += copies
+				}
+			}
+		}
+	})
+}

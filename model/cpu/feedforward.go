@@ -1,0 +1,97 @@
+package cpu
+
+// A feed-forward network of a layer, or of one expert on the rows that it was given. Legend: n rows; F its width; W = 2F with a gate, whose
+// output stands before up's in a row, else F.
+
+// forwardMLP computes what the second half of a layer gives x, in r.out, or in l.mlpOut where a norm follows.
+func (e *Engine) forwardMLP(r *run, w *layer, l *activations, x []float32) {
+	out := e.behind(l.mlpOut, r.out)
+	if w.expert != nil {
+		e.mix(r, w, l, out, x)
+		return
+	}
+	ff := r.ff[:len(r.tokens)*w.mlp.width()]
+	e.open(&w.mlp, l.gateUp, x)
+	e.activate(&w.mlp, ff, l.gateUp)
+	e.apply(&w.mlp.down, out, e.cfg.Hidden, ff)
+}
+
+// backwardMLP takes the gradient dout of the second half's output to that of x, in r.grads.norm.
+func (e *Engine) backwardMLP(r *run, w *layer, l *activations, x, dout []float32) {
+	d := &r.grads
+	if w.expert != nil {
+		e.mixBackward(r, w, l, x, dout)
+		return
+	}
+	n := len(r.tokens) * w.mlp.width()
+	e.activate(&w.mlp, r.ff[:n], l.gateUp)
+	e.applyBackward(&w.mlp.down, d.ff, replace, dout, e.cfg.Hidden, r.ff[:n])
+	e.activateBackward(&w.mlp, d.gateUp, d.ff[:n], l.gateUp)
+	e.openBackward(&w.mlp, d.norm, d.gateUp, x)
+}
+
+// width returns F.
+func (w *network) width() int { return w.down.w.Cols }
+
+// gated says whether the network has a gate.
+func (w *network) gated() bool { return w.gate.w.Rows > 0 || w.gateUp.w.Rows > 0 }
+
+// wide returns W.
+func (w *network) wide() int {
+	if w.gated() {
+		return 2 * w.width()
+	}
+	return w.width()
+}
+
+// open computes gateUp (n, W) from x (n, C).
+func (e *Engine) open(w *network, gateUp, x []float32) {
+	switch {
+	case w.gateUp.w.Rows > 0:
+		e.apply(&w.gateUp, gateUp, w.wide(), x)
+	case w.gated():
+		e.apply(&w.gate, gateUp, w.wide(), x)
+		e.apply(&w.up, gateUp[w.width():], w.wide(), x)
+	default:
+		e.apply(&w.up, gateUp, w.wide(), x)
+	}
+}
+
+// openBackward takes dGateUp (n, W) to dx (n, C).
+func (e *Engine) openBackward(w *network, dx, dGateUp, x []float32) {
+	switch {
+	case w.gateUp.w.Rows > 0:
+		e.applyBackward(&w.gateUp, dx, replace, dGateUp, w.wide(), x)
+	case w.gated():
+		e.applyBackward(&w.gate, dx, replace, dGateUp, w.wide(), x)
+		e.applyBackward(&w.up, dx, accumulate, dGateUp[w.width():], w.wide(), x)
+	default:
+		e.applyBackward(&w.up, dx, replace, dGateUp, w.wide(), x)
+	}
+}
+
+// activate computes ff (n, F) from gateUp (n, W).
+func (e *Engine) activate(w *network, ff, gateUp []float32) {
+	f, wide := w.width(), w.wide()
+	e.threads.Each(len(ff)/f, func(i int) {
+		row := gateUp[i*wide:][:wide]
+		if w.gated() {
+			e.act.Gated(ff[i*f:][:f], row[:f], row[f:])
+		} else {
+			e.act.Plain(ff[i*f:][:f], row)
+		}
+	})
+}
+
+// activateBackward takes dff (n, F) to dGateUp (n, W).
+func (e *Engine) activateBackward(w *network, dGateUp, dff, gateUp []float32) {
+	f, wide := w.width(), w.wide()
+	e.threads.Each(len(dff)/f, func(i int) {
+		row, d := gateUp[i*wide:][:wide], dGateUp[i*wide:][:wide]
+		if w.gated() {
+			e.act.GatedGrad(d[:f], d[f:], dff[i*f:][:f], row[:f], row[f:])
+		} else {
+			e.act.PlainGrad(d, dff[i*f:][:f], row)
+		}
+	})
+}
