@@ -193,7 +193,7 @@ func configTemplates(t *testing.T) map[string]string {
 }
 
 // peerSeed begins the random templates and conversations; another one makes others.
-const peerSeed = 12
+const peerSeed = 1
 
 // TestRandomTemplates renders templates made at random from a grammar of what chat templates use.
 func TestRandomTemplates(t *testing.T) {
@@ -201,7 +201,7 @@ func TestRandomTemplates(t *testing.T) {
 	var templates []string
 	var cases []peerCase
 	g := &grammar{r: rand.New(rand.NewPCG(peerSeed, 0))}
-	for i := range 2500 {
+	for i := range 2000 {
 		templates = append(templates, g.template())
 		cases = append(cases, peerCase{i, json.RawMessage(in.Messages), json.RawMessage("null"), json.RawMessage(in.Args), true, in.Special})
 	}
