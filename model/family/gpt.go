@@ -84,6 +84,10 @@ func gptNeoX(f *fields) *model.Config {
 	}
 	theta := real(f, "rotary_emb_base", 10000)
 	c.Rope = partialRope(f, c, theta, "rotary_pct", 0.25)
+	// Transformers 4 wrote both names of each; its successor reads the older ones alone.
+	if real(f, "rope_theta", theta) != theta || real(f, "partial_rotary_factor", real(f, "rotary_pct", 0.25)) != real(f, "rotary_pct", 0.25) {
+		f.refuse("rope_theta and partial_rotary_factor disagree with rotary_emb_base and rotary_pct: transformers does not read the former in this family")
+	}
 	return c
 }
 

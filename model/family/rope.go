@@ -127,6 +127,9 @@ func (r reader) read(outer *fields, key string, raw map[string]json.RawMessage) 
 		}
 	case "yarn":
 		r.yarn(f, &out)
+		if out.Dim%2 != 0 { // transformers' ramp is then one element short: it fails, or broadcasts to something else
+			f.refuse("rope_type yarn with partial_rotary_factor %v, which turns %d elements of a head: %w (an even number)", share, out.Dim, model.ErrUnsupported)
+		}
 	default:
 		f.refuse("rope_type %q: %w (supported: default, linear, llama3, yarn)", out.Type, model.ErrUnsupported)
 		f.raw = nil

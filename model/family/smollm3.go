@@ -31,6 +31,7 @@ func smolLM3(f *fields) *model.Config {
 	if !none {
 		c.NoRope = nil
 	}
+	f.ignore("max_window_layers") // its files carry Qwen's key
 	w, slides := window(f, 0), flag(f, "use_sliding_window")
 	byType(f, c, w, func(i int) bool { return slides && w != nil && turned[i] == 0 })
 	return c

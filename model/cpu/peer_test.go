@@ -1,0 +1,163 @@
+package cpu
+
+import (
+	"context"
+	"flag"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/steelyard-ml/steelyard/internal/tol"
+	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/family"
+)
+
+var (
+	models     = flag.Int("models", 48, "how many random models to compare with transformers")
+	modelsSeed = flag.Int("models.seed", 1, "the seed of the random models")
+)
+
+// Random models of every family, of valid configurations that nobody picked by hand, give what transformers computes in float64: every
+// log-probability, and every gradient of a DPO loss. A long run: go test ./model/cpu -run RandomModels -models 960 -models.seed 7.
+func TestRandomModels(t *testing.T) {
+	for _, path := range randomModels(t, *models) {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			compareModel(t, path)
+			if t.Failed() {
+				text, _ := os.ReadFile(filepath.Join(path, "config.json"))
+				t.Logf("%s", text)
+			}
+		})
+	}
+}
+
+// Keys that a family may read, ignore or fail on are never misread: a model is refused by name, or computed as transformers does.
+func TestOddConfigurations(t *testing.T) {
+	refused := 0
+	for _, path := range randomModels(t, *models, "--odd") {
+		text, err := os.ReadFile(filepath.Join(path, "config.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			if _, err := os.Stat(filepath.Join(path, "golden.json")); err != nil {
+				return // transformers fails
+			}
+			if _, err := family.Parse(text); err != nil {
+				t.Log(err)
+				refused++
+				return
+			}
+			compareModel(t, path)
+			if t.Failed() {
+				t.Logf("%s", text)
+			}
+		})
+	}
+	t.Logf("%d of %d were refused", refused, *models)
+}
+
+// randomModels has n models made and returns their directories.
+func randomModels(t *testing.T, n int, options ...string) []string {
+	t.Helper()
+	python := os.Getenv("STEELYARD_PYTHON")
+	if python == "" {
+		tol.SkipUnlessRequired(t, "STEELYARD_PYTHON names no Python with transformers")
+	}
+	dir := t.TempDir()
+	args := []string{filepath.Join(tol.Root(t), "testdata", "tools", "random_models.py"), dir,
+		"--seed", strconv.Itoa(*modelsSeed), "--count", strconv.Itoa(n)}
+	script := exec.Command(python, append(args, options...)...)
+	script.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "HF_HUB_OFFLINE=1")
+	start := time.Now()
+	if out, err := script.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", script, err, out)
+	}
+	t.Logf("made in %v", time.Since(start).Round(time.Second))
+	all, err := filepath.Glob(filepath.Join(dir, "*-*"))
+	if err != nil || len(all) != n {
+		t.Fatalf("%d models were made, want %d (%v)", len(all), n, err)
+	}
+	return all
+}
+
+// compareModel compares one model with what random_models.py says of it.
+func compareModel(t *testing.T, dir string) {
+	t.Helper()
+	var g struct {
+		golden
+		Coef float64  `json:"router_aux_loss_coef"`
+		Aux  *float64 `json:"aux_loss"` // where the model has routers
+	}
+	readJSON(t, filepath.Join(dir, "golden.json"), &g)
+	d, c := open(t, dir, "config.json")
+	e, err := NewTrainable(d, c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	b, want := g.batch()
+	var want0 model.Want
+	if g.Aux != nil {
+		want0 = model.WantRouters
+	}
+	forward := func() model.Scores {
+		got, err := e.Forward(context.Background(), b, want0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	backward := func(dLogp []float32, dRouter [][]float32, gradients string) {
+		for _, p := range e.Params() {
+			clear(p.Grad)
+		}
+		if err := e.Backward(context.Background(), dLogp, dRouter); err != nil {
+			t.Fatal(err)
+		}
+		compareGradients(t, e.Params(), readGradients(t, filepath.Join(dir, gradients)))
+	}
+	got := forward()
+	compareLogps(t, got.Logp, want, 1e-5)
+	loss, dLogp := g.dLogp(got.Logp)
+	if math.Abs(loss-g.Loss) > 1e-5 {
+		t.Errorf("loss %v, want %v", loss, g.Loss)
+	}
+	backward(dLogp, nil, "grads.safetensors")
+	if g.Aux == nil {
+		return
+	}
+	aux, dRouter := auxLoss(forward().Routers, g.Coef)
+	if math.Abs(aux-*g.Aux) > 1e-5 {
+		t.Errorf("auxiliary loss %v, want %v", aux, *g.Aux)
+	}
+	backward(dLogp, dRouter, "grads_aux.safetensors")
+}
+
+// auxLoss is load_balancing_loss_func of transformers, E·Σ_e (share of the tokens that chose e)·(mean probability of e), and the gradient
+// of coef times it by every probability: tokens of all sequences and layers are counted together.
+func auxLoss(groups []model.Router, coef float64) (loss float64, d [][]float32) {
+	experts := len(groups[0].Chosen)
+	var n float64
+	chosen, prob := make([]float64, experts), make([]float64, experts)
+	for _, g := range groups {
+		n += g.Tokens
+		for e := range experts {
+			chosen[e] += g.Chosen[e]
+			prob[e] += g.Prob[e]
+		}
+	}
+	slope := make([]float32, experts)
+	for e := range experts {
+		loss += float64(experts) * chosen[e] / n * prob[e] / n
+		slope[e] = float32(coef * float64(experts) * chosen[e] / n / n)
+	}
+	for range groups {
+		d = append(d, slope)
+	}
+	return loss, d
+}
