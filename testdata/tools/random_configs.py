@@ -167,6 +167,8 @@ def rope(c, family, r):
     scaling = rope_scaling(c, family, r)
     if scaling.get("rope_type") == "yarn" and family == "gpt_neox" and int(head_dim(c) * (partial or 0.25)) % 2:
         scaling = {}  # transformers fails, or broadcasts a ramp of the wrong size
+    if scaling.get("rope_type") in ("llama3", "yarn") and not by_layer and r.random() < 0.15:
+        c["original_max_position_embeddings"] = r.choice([12, 50])  # goes before the one of the dictionary
     if not old:
         inner = dict(scaling)
         if theta != "absent":
