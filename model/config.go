@@ -20,6 +20,7 @@ type Config struct {
 	Family       string `json:"-"` // config.json model_type. Example: "llama"
 	MaxPositions int    `json:"-"` // max_position_embeddings; longer sequences are refused
 	Names        Names  `json:"-"` // the tensors' names in a checkpoint
+	Quantized    bool   `json:"-"` // quantization_config: linear layers may be stored in bitsandbytes' 4 bits
 	// Padding is pad_token_id, or nil. Looking this token up gives the embedding no gradient, as torch.nn.Embedding's padding_idx has it,
 	// also where a chat template ends turns with it; a tied head's gradient reaches its row all the same.
 	Padding *int `json:"-"`

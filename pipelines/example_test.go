@@ -31,7 +31,7 @@ func ExampleRunPrecompute() {
 
 	o := pipelines.DefaultOptions()
 	o.Inputs = []string{data}
-	o.Model = filepath.Join("..", "testdata", "demo", "model")
+	o.Model.Dir = filepath.Join("..", "testdata", "demo", "model")
 	o.Cache = filepath.Join(dir, "cache")
 	o.MaxQuarantine = 0.5
 	o.Execute = func(ctx context.Context, p *beam.Pipeline) (map[string]int64, error) {

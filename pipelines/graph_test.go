@@ -20,7 +20,7 @@ import (
 func exampleGraph() pipelines.Graph {
 	return pipelines.Graph{
 		Items: []schemas.WorkItem{{Path: "a.jsonl", End: -1}},
-		Score: reflogp.Options{Model: "model"},
+		Score: reflogp.Options{Model: reflogp.Model{Dir: "model"}},
 		Write: writecache.Options{URL: "cache", Sink: cache.Options{Run: "run"}},
 	}
 }
@@ -77,7 +77,7 @@ func TestBuildersPanicOnOptionsThatCantWork(t *testing.T) {
 	for want, change := range map[string]func(*pipelines.Graph){
 		"readpairs.Read":    func(g *pipelines.Graph) { g.Read.Pairs.Limit = -1 },
 		"tokenize.Pairs":    func(g *pipelines.Graph) { g.Tokenize.Boundary = tokenize.Boundary("loose") },
-		"reflogp.Score":     func(g *pipelines.Graph) { g.Score.Model = "" },
+		"reflogp.Score":     func(g *pipelines.Graph) { g.Score.Model.Dir = "" },
 		"writecache.Split":  func(g *pipelines.Graph) { g.Write.URL = "" },
 		"writecache.Commit": func(g *pipelines.Graph) { g.Commit.MaxQuarantine = 2 },
 	} {

@@ -41,7 +41,7 @@ func options(t testing.TB, runner string, lines ...string) pipelines.Options {
 	t.Helper()
 	o := pipelines.DefaultOptions()
 	o.Inputs = []string{write(t, "rows.jsonl", lines...)}
-	o.Model = demoModel(t)
+	o.Model.Dir = demoModel(t)
 	o.Cache = filepath.Join(t.TempDir(), "cache")
 	o.Runner, o.Execute = runner, on(runner)
 	o.Started = time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/steelyard-ml/steelyard/pairs"
 	"github.com/steelyard-ml/steelyard/schemas"
+	"github.com/steelyard-ml/steelyard/transforms/reflogp"
 	"github.com/steelyard-ml/steelyard/transforms/tokenize"
 )
 
@@ -18,9 +19,9 @@ type Options struct {
 	// Inputs are files, directories and globs of preference data.
 	Inputs []string
 	Pairs  pairs.Options
-	// Model is the directory of the reference checkpoint.
-	Model string
-	// Tokenizer is the directory of the tokenizer and its chat template. Default: Model.
+	// Model is the reference.
+	Model reflogp.Model
+	// Tokenizer is the directory of the tokenizer and its chat template. Default: that of Model.
 	Tokenizer string
 	// Template is the source of a chat template to use in place of the tokenizer's.
 	Template string
@@ -77,7 +78,7 @@ func DefaultOptions() Options {
 
 func (o Options) withDefaults() Options {
 	if o.Tokenizer == "" {
-		o.Tokenizer = o.Model
+		o.Tokenizer = o.Model.Dir
 	}
 	if o.Started.IsZero() {
 		o.Started = time.Now()
@@ -105,13 +106,12 @@ func (o Options) Validate() error {
 		}
 	}
 	fault(len(o.Inputs) == 0, "inputs: name at least one file, directory or glob of preference data")
-	fault(o.Model == "", "model: name the directory of the reference checkpoint")
 	fault(o.Cache == "", "cache: name the directory to write")
 	fault(o.Execute == nil, "execute: nothing runs the pipeline")
 	fault(!(o.MaxQuarantine >= 0 && o.MaxQuarantine <= 1), fmt.Sprintf("max_quarantine: %v is no share from 0 to 1", o.MaxQuarantine))
 	fault(o.Threads < 0, fmt.Sprintf("threads: %d is negative; 0 uses every core", o.Threads))
 	fault(o.BatchTokens < 0, fmt.Sprintf("batch_tokens: %d is negative; 0 takes the default", o.BatchTokens))
-	for _, err := range []error{o.Pairs.Validate(), o.tokenize().Validate()} {
+	for _, err := range []error{o.Model.Validate(), o.Pairs.Validate(), o.tokenize().Validate()} {
 		if err != nil {
 			faults = append(faults, err)
 		}

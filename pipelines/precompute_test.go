@@ -283,7 +283,7 @@ func TestFaultsBeforeAnyWork(t *testing.T) {
 		want   string
 	}{
 		"no input":     {func(o *pipelines.Options) { o.Inputs = []string{"none.jsonl"} }, "none.jsonl"},
-		"no model":     {func(o *pipelines.Options) { o.Model = t.TempDir() }, "neither model.safetensors"},
+		"no model":     {func(o *pipelines.Options) { o.Model.Dir = t.TempDir() }, "neither model.safetensors"},
 		"bad template": {func(o *pipelines.Options) { o.Template = "{% if %}" }, "template"},
 		"all at once":  {func(o *pipelines.Options) { o.MaxLength, o.MaxQuarantine, o.Threads = -1, 2, -1 }, "max_length"},
 		"not a number": {func(o *pipelines.Options) { o.MaxQuarantine = math.NaN() }, "max_quarantine"},

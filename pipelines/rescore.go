@@ -8,20 +8,22 @@ import (
 
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
 	"github.com/steelyard-ml/steelyard/model/cpu"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/transforms/reflogp"
 )
 
-// A Rescorer scores pairs of a cache again with the model in a directory, which is loaded with the first of them.
+// A Rescorer scores pairs of a cache again with a model, which is loaded with the first of them.
 type Rescorer struct {
-	dir    string
+	model  reflogp.Model
 	open   *checkpoint.Dir
+	added  *adapter.Adapter
 	scorer model.Scorer
 }
 
-// NewRescorer returns a rescorer of a model directory. Close it.
-func NewRescorer(dir string) *Rescorer { return &Rescorer{dir: dir} }
+// NewRescorer returns a rescorer of a model. Close it.
+func NewRescorer(m reflogp.Model) *Rescorer { return &Rescorer{model: m} }
 
 // Score gives every row to scored, with its values, or to refused with the reason why there are none, in any order. It refuses a model
 // whose fingerprint is not made, the cache's. It is an upkeep.Score.
@@ -36,25 +38,25 @@ func (r *Rescorer) load(ctx context.Context, made schemas.Fingerprint) error {
 	if r.scorer != nil {
 		return nil
 	}
-	ref, err := reflogp.Open(ctx, "", r.dir)
+	ref, err := reflogp.Open(ctx, "", r.model)
 	if err != nil {
 		return err
 	}
 	for _, d := range made.Differ(ref.Fingerprint) {
-		return fmt.Errorf("%s of the cache is %s, of %s %s: name the model that the cache was made with", d[0].Name, d[0].Digest, r.dir, d[1].Digest)
+		return fmt.Errorf("%s of the cache is %s, of %s %s: name the model that the cache was made with", d[0].Name, d[0].Digest, r.model.Dir, d[1].Digest)
 	}
-	d, err := checkpoint.Open(r.dir)
+	d, c, err := r.model.Open()
 	if err != nil {
 		return err
 	}
-	c, err := d.Config()
+	added, err := r.model.OpenAdapter(c)
 	if err == nil {
-		r.scorer, err = cpu.NewScorer(d, c, cpu.Options{})
+		r.scorer, err = cpu.NewScorer(d, c, cpu.Options{Adapter: added})
 	}
 	if err != nil {
-		return errors.Join(err, d.Close())
+		return errors.Join(err, added.Close(), d.Close())
 	}
-	r.open = d
+	r.open, r.added = d, added
 	return nil
 }
 
@@ -63,7 +65,7 @@ func (r *Rescorer) Close() error {
 	if r.scorer == nil {
 		return nil
 	}
-	return errors.Join(r.scorer.Close(), r.open.Close())
+	return errors.Join(r.scorer.Close(), r.added.Close(), r.open.Close())
 }
 
 // RepairRun returns the record of a repair of a cache that this process begins now.

@@ -11,6 +11,7 @@ import (
 	"github.com/steelyard-ml/steelyard/cache"
 	"github.com/steelyard-ml/steelyard/pipelines"
 	"github.com/steelyard-ml/steelyard/schemas"
+	"github.com/steelyard-ml/steelyard/transforms/reflogp"
 )
 
 // Rows scored again have, to the bit, the values that precompute gave them; a row that cannot be scored is refused with its reason.
@@ -27,7 +28,7 @@ func TestRescorer(t *testing.T) {
 	bad.Source.Pos = 1 << 40
 	rows = append(rows, bad)
 
-	r := pipelines.NewRescorer(demoModel(t))
+	r := pipelines.NewRescorer(reflogp.Model{Dir: demoModel(t)})
 	defer r.Close()
 	for range 2 { // the model is loaded once
 		var got []schemas.CachedPair
@@ -55,7 +56,7 @@ func TestRescorer(t *testing.T) {
 		"another model": {demoModel(t), other, "weights of the cache is sha256:00"},
 		"no model":      {filepath.Join(t.TempDir(), "nowhere"), s.Run.Fingerprint, "nowhere"},
 	} {
-		r := pipelines.NewRescorer(c.dir)
+		r := pipelines.NewRescorer(reflogp.Model{Dir: c.dir})
 		err := r.Score(t.Context(), c.made, rows, nil, nil)
 		if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: got error %v, want one that says %q", name, err, c.says)

@@ -114,11 +114,15 @@ func plan(ctx context.Context, o Options) (Graph, error) {
 		return Graph{}, err
 	}
 	// Workers may have another directory, so what travels to them is absolute; what is recorded keeps the names that the user gave.
-	model, url := o.Model, o.Cache
+	url := o.Cache
 	if scheme, _, remote := strings.Cut(url, "://"); !remote || scheme == "file" {
 		url = st.URL("")
 	}
-	travelling := []*string{&model, &tok.Tokenizer, &url}
+	model, err := o.Model.Absolute()
+	if err != nil {
+		return Graph{}, err
+	}
+	travelling := []*string{&tok.Tokenizer, &url}
 	for i := range items {
 		travelling = append(travelling, &items[i].Path)
 	}

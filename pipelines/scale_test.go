@@ -27,14 +27,14 @@ func init() { reflogp.Register("stub", stub{}) }
 // A stub is an engine without a model: a token's value depends on the token alone. What a run costs without the reference is left.
 type stub struct{ model.Scorer }
 
-func (stub) Describe(string) (*reflogp.Reference, error) {
+func (stub) Describe(reflogp.Model) (*reflogp.Reference, error) {
 	return &reflogp.Reference{
 		Fingerprint: schemas.Fingerprint{{Name: schemas.ItemWeights, Digest: "stub"}, {Name: schemas.ItemNumerics, Digest: "stub/1"}},
 		Vocab:       1 << 16, Positions: 1 << 10,
 	}, nil
 }
 
-func (s stub) Load(string, int) (model.Scorer, error) { return s, nil }
+func (s stub) Load(reflogp.Model, int) (model.Scorer, error) { return s, nil }
 
 func (stub) Score(_ context.Context, b model.Batch, _ model.Want) (model.Scores, error) {
 	logp := make([]float32, 0, b.Scored())
@@ -102,7 +102,7 @@ type scaleResult struct {
 // do runs precompute as the program does.
 func (j scaleJob) do() (scaleResult, error) {
 	o := pipelines.DefaultOptions()
-	o.Inputs, o.Model, o.Cache, o.Engine = []string{j.Input}, j.Model, j.Cache, "stub"
+	o.Inputs, o.Model.Dir, o.Cache, o.Engine = []string{j.Input}, j.Model, j.Cache, "stub"
 	o.Runner, o.Execute = j.Runner, on(j.Runner)
 	o.Progress = func(pipelines.Progress) {} // so that the rows are counted beside the run
 	s, err := pipelines.RunPrecompute(context.Background(), o)

@@ -12,6 +12,8 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/tol"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/quant"
 	"github.com/steelyard-ml/steelyard/model/cpu"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
@@ -20,6 +22,7 @@ import (
 
 // A trajectory is a golden training run of TRL: its options, its pairs and its log.
 type trajectory struct {
+	Model   string `json:"model"` // the golden it started from
 	Options struct {
 		PerDeviceTrainBatchSize   int     `json:"per_device_train_batch_size"`
 		GradientAccumulationSteps int     `json:"gradient_accumulation_steps"`
@@ -37,6 +40,11 @@ type trajectory struct {
 
 		RouterAuxLossCoef *float64 `json:"router_aux_loss_coef"`
 	} `json:"options"`
+	Quantization *struct {
+		Type      quant.Type `json:"quant_type"`
+		BlockSize int        `json:"blocksize"`
+		Nested    bool       `json:"double_quant"`
+	} `json:"quantization"`
 	Pairs []struct {
 		Prompt   []int32 `json:"prompt_ids"`
 		Chosen   []int32 `json:"chosen_ids"`
@@ -78,8 +86,11 @@ func (g trajectory) options(dir string) trainer.Options {
 type bench struct {
 	golden trajectory
 	model  string // directory
-	store  storage.Store
-	input  string // the path of the pairs' file
+	// adapter is the directory of one that is trained, or "". The cache is the model's alone: the adapter must change nothing yet.
+	adapter  string
+	quantize *quant.Scheme // how linear layers are held; nil: as they are stored
+	store    storage.Store
+	input    string // the path of the pairs' file
 }
 
 const firstRun = "20261123T180351Z-0001"
@@ -87,13 +98,17 @@ const firstRun = "20261123T180351Z-0001"
 // newBench scores the pairs of full_sigmoid with the model it started from, and commits a cache of them; spoil may change a value first.
 func newBench(t testing.TB, spoil func(i int, p *schemas.CachedPair)) bench {
 	t.Helper()
-	return newBenchOf(t, "full_sigmoid", "models/llama", spoil)
+	return newBenchOf(t, "full_sigmoid", "", spoil)
 }
 
-// newBenchOf is newBench for another golden run.
-func newBenchOf(t testing.TB, run, model string, spoil func(i int, p *schemas.CachedPair)) bench {
+// newBenchOf is newBench for a golden run, that of an adapter where one is named.
+func newBenchOf(t testing.TB, golden, adapter string, spoil func(i int, p *schemas.CachedPair)) bench {
 	t.Helper()
-	b := bench{golden: readTrajectory(t, run), model: tol.Golden(t, model), input: "pairs.jsonl"}
+	b := bench{golden: readTrajectory(t, golden), adapter: adapter, input: "pairs.jsonl"}
+	b.model = tol.Golden(t, b.golden.Model)
+	if q := b.golden.Quantization; q != nil {
+		b.quantize = &quant.Scheme{Type: q.Type, BlockSize: q.BlockSize, Nested: q.Nested}
+	}
 	var err error
 	if b.store, err = storage.Local(filepath.Join(t.TempDir(), "cache")); err != nil {
 		t.Fatal(err)
@@ -112,11 +127,23 @@ func must[T any](v T, err error) func(t testing.TB) T {
 	}
 }
 
-// open opens the bench's model to train.
-func (b bench) open(t testing.TB) (*checkpoint.Dir, model.Trainable) {
+// dir opens the bench's checkpoint.
+func (b bench) dir(t testing.TB) (*checkpoint.Dir, *model.Config) {
 	t.Helper()
 	dir := must(checkpoint.Open(b.model))(t)
 	config := must(dir.Config())(t)
+	if b.quantize != nil {
+		if err := dir.Quantize(config, *b.quantize); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, config
+}
+
+// open opens the bench's model to train.
+func (b bench) open(t testing.TB) (*checkpoint.Dir, model.Trainable) {
+	t.Helper()
+	dir, config := b.dir(t)
 	policy := must(cpu.NewTrainable(dir, config, cpu.Options{}))(t)
 	t.Cleanup(func() {
 		policy.Close()
@@ -129,9 +156,12 @@ func (b bench) open(t testing.TB) (*checkpoint.Dir, model.Trainable) {
 func (b bench) commit(t testing.TB, run string, spoil func(i int, p *schemas.CachedPair)) {
 	t.Helper()
 	ctx := t.Context()
-	dir, policy := b.open(t)
+	dir, config := b.dir(t)
+	defer dir.Close()
+	policy := must(cpu.NewScorer(dir, config, cpu.Options{}))(t)
+	defer policy.Close()
 	var fingerprint schemas.Fingerprint
-	for _, it := range must(dir.Fingerprint(policy.Config(), policy.Numerics()))(t) {
+	for _, it := range must(dir.Fingerprint(config, policy.Numerics()))(t) {
 		fingerprint = append(fingerprint, schemas.Item(it))
 	}
 	record := schemas.Run{ID: run, Fingerprint: fingerprint}
@@ -175,8 +205,29 @@ func (b bench) commit(t testing.TB, run string, spoil func(i int, p *schemas.Cac
 // run trains the bench's model.
 func (b bench) run(t testing.TB, o trainer.Options, console io.Writer) (trainer.Summary, error) {
 	t.Helper()
-	dir, policy := b.open(t)
-	return trainer.Run(t.Context(), o, trainer.Inputs{Policy: policy, From: dir, Open: b.snapshot, Console: console, Program: "test"})
+	in := b.inputs(t)
+	in.Console = console
+	return trainer.Run(t.Context(), o, in)
+}
+
+// inputs opens what a run needs.
+func (b bench) inputs(t testing.TB) trainer.Inputs {
+	t.Helper()
+	in := trainer.Inputs{Open: b.snapshot, Program: "test"}
+	if b.adapter == "" {
+		in.From, in.Policy = b.open(t)
+		return in
+	}
+	var config *model.Config
+	in.From, config = b.dir(t)
+	in.Adapter = must(adapter.Open(b.adapter, config))(t)
+	in.Policy = must(cpu.NewTrainable(in.From, config, cpu.Options{Adapter: in.Adapter}))(t)
+	t.Cleanup(func() {
+		in.Policy.Close()
+		in.Adapter.Close()
+		in.From.Close()
+	})
+	return in
 }
 
 func (b bench) snapshot(ctx context.Context, digest string) (*cache.Snapshot, error) {

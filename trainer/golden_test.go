@@ -12,22 +12,28 @@ import (
 
 	"github.com/steelyard-ml/steelyard/internal/tol"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
 	"github.com/steelyard-ml/steelyard/trainer"
 )
 
-// TestGoldenTrajectory trains as TRL 1.16.0 did, with transformers 5.23.0 and torch 2.15.0 (testdata/goldens/trajectories: cosine schedule
-// with warmup, weight decay, clipping, groups that don't divide the epoch; moe_aux is a model with experts and the routers' auxiliary loss).
-// TRL ran in float32 and in float64: their distance says what float32 can promise. Loss, gradient norm, learning rate and rewards of every
-// step must be within ten times that step's distance, at least 1e-5 of the value or, of rewards, half a unit of the last place of their
-// sums; the others within ten times the largest distance of the run, since they may agree by chance in a step.
+// TestGoldenTrajectory trains as TRL 1.16.0 did, with transformers 5.23.0, PEFT 0.21.2 and torch 2.15.0 (testdata/goldens/trajectories:
+// cosine schedule with warmup, weight decay, clipping, groups that don't divide the epoch; moe_aux is a model with experts and the routers'
+// auxiliary loss). TRL ran in float32 and in float64: their distance says what float32 can promise. Loss, gradient norm, learning rate and
+// rewards of every step must be within ten times that step's distance, at least 1e-5 of the value or, of rewards, half a unit in the last
+// place of their sums; the others within ten times the largest distance of the run, since they may agree by chance in a step.
 func TestGoldenTrajectory(t *testing.T) {
-	for _, g := range []struct{ run, model string }{{"full_sigmoid", "models/llama"}, {"moe_aux", "models/moe_aux"}} {
-		t.Run(g.run, func(t *testing.T) { compareTrajectory(t, g.run, g.model) })
+	for _, name := range []string{"full_sigmoid", "moe_aux", "lora", "lora_all_rslora", "qlora"} {
+		t.Run(name, func(t *testing.T) {
+			init := ""
+			if strings.Contains(name, "lora") {
+				init = tol.Golden(t, "trajectories/"+name+"_init")
+			}
+			goldenTrajectory(t, newBenchOf(t, name, init, nil), name)
+		})
 	}
 }
 
-func compareTrajectory(t *testing.T, run, model string) {
-	b := newBenchOf(t, run, model, nil)
+func goldenTrajectory(t *testing.T, b bench, name string) {
 	out := filepath.Join(t.TempDir(), "run")
 	summary, err := b.run(t, b.golden.options(out), nil)
 	if err != nil {
@@ -73,15 +79,48 @@ func compareTrajectory(t *testing.T, run, model string) {
 		}
 	}
 	t.Logf("largest relative distances from float64: %v", worst)
-	compareWeights(t, out, tol.Golden(t, "trajectories/"+run+"_final"))
+	final := tol.Golden(t, "trajectories/"+name+"_final")
+	if b.adapter == "" {
+		got, want := must(checkpoint.Open(out))(t), must(checkpoint.Open(final))(t)
+		defer got.Close()
+		defer want.Close()
+		compareWeights(t, got, want)
+		return
+	}
+	config := b.inputs(t).Policy.Config()
+	got, want := must(adapter.Open(out, config))(t), must(adapter.Open(final, config))(t)
+	defer got.Close()
+	defer want.Close()
+	compareWeights(t, opened{got}, opened{want})
+}
+
+// opened is an adapter as a set of tensors.
+type opened struct{ *adapter.Adapter }
+
+func (o opened) Names() (out []string) {
+	for _, m := range o.Modules {
+		out = append(out, m.A.Name, m.B.Name)
+	}
+	return out
+}
+
+func (o opened) Tensor(name string) (checkpoint.Tensor, error) {
+	for _, m := range o.Modules {
+		for _, t := range []checkpoint.Tensor{m.A, m.B} {
+			if t.Name == name {
+				return t, nil
+			}
+		}
+	}
+	return checkpoint.Tensor{}, os.ErrNotExist
 }
 
 // compareWeights asks for tensors within 1e-4 of the golden ones, as the norm of their difference against their norm.
-func compareWeights(t *testing.T, got, want string) {
+func compareWeights(t *testing.T, g, w interface {
+	Names() []string
+	Tensor(name string) (checkpoint.Tensor, error)
+}) {
 	t.Helper()
-	g, w := must(checkpoint.Open(got))(t), must(checkpoint.Open(want))(t)
-	defer g.Close()
-	defer w.Close()
 	if !slices.Equal(g.Names(), w.Names()) {
 		t.Fatalf("tensors %v, want %v", g.Names(), w.Names())
 	}

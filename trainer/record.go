@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
 	"github.com/steelyard-ml/steelyard/schemas"
 )
 
@@ -35,12 +36,63 @@ type Record struct {
 	View     string  `json:"view"`
 	Rows     int     `json:"rows"`  // pairs of an epoch
 	Steps    int     `json:"steps"` // of the whole run
+	Trained  Trained `json:"trained"`
 	// Fingerprint and Tokens are the policy's, Mismatches where the cache's differ and by which option that was allowed.
 	Fingerprint schemas.Fingerprint `json:"fingerprint"`
 	Tokens      schemas.Fingerprint `json:"tokens"`
 	Mismatches  []Mismatch          `json:"mismatches,omitempty"`
 	// SampleDifference is the largest difference, in nats, between a cached sum and the policy's on the sampled rows.
 	SampleDifference float64 `json:"sample_difference"`
+}
+
+// Trained says what a run trains.
+type Trained struct {
+	// Adapter is the configuration of the adapter that is trained; nil where all weights are.
+	Adapter *adapter.Config `json:"adapter,omitempty"`
+	Tensors int             `json:"tensors"`
+	Weights int64           `json:"weights"`
+}
+
+func (t Trained) String() string {
+	if t.Adapter == nil {
+		return fmt.Sprintf("all %d weights", t.Weights)
+	}
+	return fmt.Sprintf("an adapter of %d weights in %d tensors", t.Weights, t.Tensors)
+}
+
+// trained says what the policy trains.
+func (r *run) trained() Trained {
+	var out Trained
+	if r.adapter != nil {
+		c := r.adapter.Config
+		c.Base = r.from.Path()
+		out.Adapter = &c
+	}
+	for _, p := range r.policy.Params() {
+		out.Tensors++
+		out.Weights += int64(len(p.Data))
+	}
+	return out
+}
+
+// changed returns an error if a run that trained t would go on with another adapter. Where its base lies may change.
+func (t Trained) changed(now Trained) error {
+	text := func(t Trained) string {
+		if t.Adapter == nil {
+			return "no adapter"
+		}
+		c := *t.Adapter
+		c.Base = ""
+		text, err := json.Marshal(c)
+		if err != nil {
+			return err.Error()
+		}
+		return string(text)
+	}
+	if a, b := text(t), text(now); a != b {
+		return fmt.Errorf("adapter: the run began with %s and would go on with %s", a, b)
+	}
+	return nil
 }
 
 // ReadRecord reads the record of the run in a directory. Where there is none, the error is os.ErrNotExist. A run that is resumed must be

@@ -12,6 +12,7 @@ import (
 	"github.com/steelyard-ml/steelyard/cache"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/trainer/loss"
 	"github.com/steelyard-ml/steelyard/trainer/optim"
@@ -22,6 +23,8 @@ type Inputs struct {
 	// Policy is the model to train, with the weights of From, the directory it was loaded from. Both stay the caller's to close.
 	Policy model.Trainable
 	From   *checkpoint.Dir
+	// Adapter is what Policy has beside the weights of From and alone trains, in the state it starts in; nil trains all weights.
+	Adapter *adapter.Adapter
 	// Open opens the snapshot of the cache with that digest, or the newest for "". A resumed run asks for the one it began with.
 	Open func(ctx context.Context, digest string) (*cache.Snapshot, error)
 	// Template is the source of a chat template that takes the place of From's, in the comparison with the cache and in what is saved.
@@ -70,6 +73,7 @@ type run struct {
 	o        Options
 	policy   model.Trainable
 	from     *checkpoint.Dir
+	adapter  *adapter.Adapter
 	template string // in place of from's, or ""
 	console  io.Writer
 	status   func(line string)
@@ -111,7 +115,7 @@ func Run(ctx context.Context, o Options, in Inputs) (Summary, error) {
 	} else if err := checkFree(o.OutputDir); err != nil {
 		return Summary{}, err
 	}
-	r := &run{o: o, policy: in.Policy, from: in.From, template: in.Template, console: in.Console, status: in.Status}
+	r := &run{o: o, policy: in.Policy, from: in.From, adapter: in.Adapter, template: in.Template, console: in.Console, status: in.Status}
 	defer func() {
 		for _, c := range r.closers {
 			c.Close()
@@ -137,7 +141,7 @@ func (r *run) prepare(ctx context.Context, in Inputs, began Record) error {
 	if r.view, err = snapshot.ViewInfo(view); err != nil {
 		return err
 	}
-	r.record = Record{Program: in.Program, Options: r.o, Snapshot: snapshot.Digest(), View: r.view.Name}
+	r.record = Record{Program: in.Program, Options: r.o, Snapshot: snapshot.Digest(), View: r.view.Name, Trained: r.trained()}
 	if err := r.checkCache(snapshot.Manifest().Fingerprint); err != nil {
 		return err
 	}
@@ -167,6 +171,9 @@ func (r *run) checkCache(values schemas.Fingerprint) error {
 	}
 	items, err := r.from.Fingerprint(config, r.policy.Numerics())
 	if err != nil {
+		return err
+	}
+	if items, err = r.adapter.Mark(items, r.from, config); err != nil {
 		return err
 	}
 	for _, it := range items {
@@ -220,6 +227,9 @@ func (r *run) begin(ctx context.Context) error {
 		return err
 	}
 	r.say("view %s: %d pairs, %d steps", r.record.View, r.record.Rows, r.record.Steps)
+	if r.adapter != nil {
+		r.say("training %s", r.record.Trained)
+	}
 	for _, m := range r.record.Mismatches {
 		r.say("cache and policy differ in %s, which %s allows", m.Item, m.AllowedBy)
 	}
@@ -234,6 +244,9 @@ func (r *run) goOn(began Record) (int, error) {
 	var faults []error
 	for _, d := range began.Fingerprint.Differ(r.record.Fingerprint) {
 		faults = append(faults, fmt.Errorf("%s: the run began with %s, this policy has %s", d[0].Name, describe(d[0]), describe(d[1])))
+	}
+	if err := began.Trained.changed(r.record.Trained); err != nil {
+		faults = append(faults, err)
 	}
 	if faults != nil {
 		return 0, fmt.Errorf("%w in %s with another policy:\n%w\nGive the policy it began with", ErrResume, r.o.OutputDir, errors.Join(faults...))

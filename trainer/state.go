@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
 )
 
 // Names in a checkpoint, beside those of a Hugging Face model. The prefix, with the step's number behind it, is transformers'.
@@ -146,7 +147,7 @@ func (r *run) restoreFrom(dir string, steps int) error {
 	if s.GlobalStep != steps {
 		return fmt.Errorf("%s is of step %d", stateName, s.GlobalStep)
 	}
-	weights, err := checkpoint.Open(dir)
+	weights, err := r.openModel(dir)
 	if err != nil {
 		return err
 	}
@@ -193,15 +194,30 @@ func (r *run) restoreFrom(dir string, steps int) error {
 // tensors is a file or a directory of tensors.
 type tensors interface {
 	Tensor(name string) (checkpoint.Tensor, error)
+	Close() error
 }
 
-// saveModel writes the policy as a model directory.
+// openModel opens what saveModel wrote.
+func (r *run) openModel(dir string) (tensors, error) {
+	if r.adapter != nil {
+		return adapter.OpenTensors(dir)
+	}
+	return checkpoint.Open(dir)
+}
+
+// saveModel writes the policy as a model directory, or as an adapter's.
 func (r *run) saveModel(dir string) error {
 	var named []checkpoint.Named
 	for _, p := range r.policy.Params() {
 		named = append(named, checkpoint.Named{Name: p.Name, Shape: p.Shape, Data: p.Data})
 	}
-	if err := checkpoint.Save(dir, r.from, named); err != nil || r.template == "" {
+	var err error
+	if r.adapter != nil {
+		err = adapter.Save(dir, r.adapter.Config, r.from, named)
+	} else {
+		err = checkpoint.Save(dir, r.from, named)
+	}
+	if err != nil || r.template == "" {
 		return err
 	}
 	return checkpoint.SaveTemplate(dir, r.template)

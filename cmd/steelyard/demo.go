@@ -52,7 +52,7 @@ func runDemo(ctx context.Context, output string, s streams) error {
 	}
 	printPrecomputed(s, cache, precomputed)
 
-	t := trainOptions{Model: model, Cache: cache, Options: trainer.DefaultOptions()}
+	t := trainOptions{Model: model, Cache: cache, bitsOptions: defaultBitsOptions(), Options: trainer.DefaultOptions()}
 	t.OutputDir, t.LearningRate, t.NumTrainEpochs, t.LoggingSteps = run, 2e-5, 5, 5
 	say(s, "train", "--model", model, "--cache", cache, "--output", run, "--learning-rate", "2e-5", "--num-train-epochs", "5", "--logging-steps", "5")
 	trained, err := runTrain(ctx, t, s)

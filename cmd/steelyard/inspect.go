@@ -76,7 +76,7 @@ func inspectModel(out io.Writer, path string) error {
 	fmt.Fprintf(w, "architecture\t%s, %d heads of width %d over %d key-value heads, vocabulary %d, %d positions\n",
 		c, c.Heads, c.HeadDim, c.KVHeads, c.Vocab, c.MaxPositions)
 	fmt.Fprintf(w, "weights\t%d", weights)
-	for _, t := range []checkpoint.DType{checkpoint.F32, checkpoint.BF16, checkpoint.F16} {
+	for _, t := range []checkpoint.DType{checkpoint.F32, checkpoint.BF16, checkpoint.F16, checkpoint.NF4, checkpoint.FP4} {
 		if dtypes[t] > 0 {
 			fmt.Fprintf(w, ", %d tensors of %s", dtypes[t], t)
 		}

@@ -25,7 +25,9 @@ import (
 // precomputeOptions are the options of precompute.
 type precomputeOptions struct {
 	dataOptions
+	bitsOptions
 
+	Adapter       string        `yaml:"adapter" usage:"directory of a LoRA adapter that belongs to the reference"`
 	Cache         string        `yaml:"cache" usage:"directory of the cache to make or to grow"`
 	Runner        string        `yaml:"runner" usage:"what runs the pipeline: direct or prism"`
 	TokenLogps    bool          `yaml:"token_logps" usage:"keep the value of every completion token beside the sums"`
@@ -37,7 +39,7 @@ type precomputeOptions struct {
 
 func defaultPrecomputeOptions() precomputeOptions {
 	d := pipelines.DefaultOptions()
-	return precomputeOptions{dataOptions: defaultDataOptions(), Runner: d.Runner, TokenLogps: d.TokenLogps, MaxQuarantine: d.MaxQuarantine,
+	return precomputeOptions{dataOptions: defaultDataOptions(), bitsOptions: defaultBitsOptions(), Runner: d.Runner, TokenLogps: d.TokenLogps, MaxQuarantine: d.MaxQuarantine,
 		BatchTokens: reflogp.DefaultBatchTokens}
 }
 
@@ -126,8 +128,10 @@ func runPrecompute(ctx context.Context, o precomputeOptions, s streams) (pipelin
 // pipeline returns the options as the pipeline takes them, or every fault of them.
 func (o *precomputeOptions) pipeline() (pipelines.Options, error) {
 	t, err := o.encoder()
+	scheme, schemeErr := o.scheme()
 	p := pipelines.DefaultOptions()
-	p.Inputs, p.Pairs, p.Model, p.Cache = o.Pairs, o.reader(), o.Model, o.Cache
+	p.Inputs, p.Pairs, p.Cache = o.Pairs, o.reader(), o.Cache
+	p.Model = reflogp.Model{Dir: o.Model, Adapter: o.Adapter, Quantize: scheme}
 	p.Template, p.Date, p.MaxLength, p.Boundary, p.Identical = t.Template, t.Date, t.MaxLength, t.Boundary, t.Identical
 	p.TokenLogps, p.MaxQuarantine, p.RollEvery = o.TokenLogps, o.MaxQuarantine, o.RollEvery
 	p.Threads, p.BatchTokens, p.Runner = o.Threads, o.BatchTokens, o.Runner
@@ -138,7 +142,7 @@ func (o *precomputeOptions) pipeline() (pipelines.Options, error) {
 		result, err := runners.Run(ctx, o.Runner, b)
 		return result.Counters, err
 	}
-	if err := errors.Join(err, runners.Check(o.Runner), p.Validate()); err != nil {
+	if err := errors.Join(err, schemeErr, runners.Check(o.Runner), p.Validate()); err != nil {
 		return p, usageError{err}
 	}
 	return p, nil

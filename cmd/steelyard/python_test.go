@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,12 +15,19 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/tol"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
 	"github.com/steelyard-ml/steelyard/model/cpu"
 	"github.com/steelyard-ml/steelyard/schemas"
 )
 
 // python runs a script of testdata and decodes what it prints.
 func python(t *testing.T, into any, script string, args ...string) {
+	t.Helper()
+	pythonWith(t, "", into, script, args...)
+}
+
+// pythonWith is python with a standard input.
+func pythonWith(t *testing.T, input string, into any, script string, args ...string) {
 	t.Helper()
 	interpreter := os.Getenv("STEELYARD_PYTHON")
 	if interpreter == "" {
@@ -28,7 +36,7 @@ func python(t *testing.T, into any, script string, args ...string) {
 	cmd := exec.Command(interpreter, append([]string{filepath.Join("testdata", script)}, args...)...)
 	cmd.Env = append(os.Environ(), "HF_HUB_OFFLINE=1", "HF_DATASETS_OFFLINE=1")
 	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	cmd.Stdin, cmd.Stderr = strings.NewReader(input), &stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", script, err, &stderr)
@@ -100,16 +108,7 @@ func TestTransformersLoadsWhatWasTrained(t *testing.T) {
 	invoke(t, exitDone, "train", "--model", demo, "--cache", cacheDir, "--output", runDir, "--learning-rate", "1e-4", "--max-steps", "5", "--save-strategy", "no")
 
 	all := rows(t, cacheDir)
-	var lines bytes.Buffer
-	for _, p := range all {
-		if err := json.NewEncoder(&lines).Encode(map[string][]int32{"prompt_ids": p.PromptIDs, "chosen_ids": p.ChosenIDs, "rejected_ids": p.RejectedIDs}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	file := filepath.Join(dir, "pairs.jsonl")
-	if err := os.WriteFile(file, lines.Bytes(), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	file := pairsFile(t, all)
 	var got struct {
 		DType string
 		Logps [][2]float64
@@ -118,7 +117,7 @@ func TestTransformersLoadsWhatWasTrained(t *testing.T) {
 	if got.DType != "torch.float32" {
 		t.Errorf("transformers loads the weights as %s, want torch.float32", got.DType)
 	}
-	ours := score(t, runDir, all)
+	ours := score(t, runDir, "", all)
 	moved := 0.0
 	for i, p := range all {
 		for side, ref := range [2]float64{p.RefChosenLogps, p.RefRejectedLogps} {
@@ -134,8 +133,24 @@ func TestTransformersLoadsWhatWasTrained(t *testing.T) {
 	}
 }
 
-// score returns the sums of pairs under the model in a directory.
-func score(t *testing.T, dir string, pairs []schemas.CachedPair) [][2]float64 {
+// pairsFile writes the ids of pairs as a script reads them.
+func pairsFile(t *testing.T, pairs []schemas.CachedPair) string {
+	t.Helper()
+	var lines bytes.Buffer
+	for _, p := range pairs {
+		if err := json.NewEncoder(&lines).Encode(map[string][]int32{"prompt_ids": p.PromptIDs, "chosen_ids": p.ChosenIDs, "rejected_ids": p.RejectedIDs}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "pairs.jsonl")
+	if err := os.WriteFile(file, lines.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// score returns the sums of pairs under the model in a directory, with an adapter where one is named.
+func score(t *testing.T, dir, adapterDir string, pairs []schemas.CachedPair) [][2]float64 {
 	t.Helper()
 	d, err := checkpoint.Open(dir)
 	if err != nil {
@@ -146,7 +161,14 @@ func score(t *testing.T, dir string, pairs []schemas.CachedPair) [][2]float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scorer, err := cpu.NewScorer(d, c, cpu.Options{})
+	var added *adapter.Adapter
+	if adapterDir != "" {
+		if added, err = adapter.Open(adapterDir, c); err != nil {
+			t.Fatal(err)
+		}
+		defer added.Close()
+	}
+	scorer, err := cpu.NewScorer(d, c, cpu.Options{Adapter: added})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,6 @@ import (
 
 	"github.com/steelyard-ml/steelyard"
 	"github.com/steelyard-ml/steelyard/cache"
-	"github.com/steelyard-ml/steelyard/model/checkpoint"
-	"github.com/steelyard-ml/steelyard/model/cpu"
 	"github.com/steelyard-ml/steelyard/storage"
 	"github.com/steelyard-ml/steelyard/trainer"
 )
@@ -21,18 +19,22 @@ type trainOptions struct {
 	Cache        string `yaml:"cache" usage:"cache that precompute made"`
 	Threads      int    `yaml:"threads" usage:"threads that compute; 0: all cores"`
 	ChatTemplate string `yaml:"chat_template" usage:"file with the chat template the cache was made with, where it is not the model's; saved with the trained model"`
+	Adapter      string `yaml:"adapter" usage:"directory of a LoRA adapter to begin with: it is trained in place of the weights, and the cache must be made with it"`
+	bitsOptions
+	loraOptions
 	trainer.Options
 }
 
 func newTrain(s streams) *cobra.Command {
-	o := trainOptions{Options: trainer.DefaultOptions()}
+	o := trainOptions{bitsOptions: defaultBitsOptions(), Options: trainer.DefaultOptions()}
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "train --model DIR --cache DIR --output DIR",
 		Short: "Train a model on a cache",
 		Long: `Trains the model of --model on the pairs of --cache and writes the run to --output:
 metrics.jsonl, checkpoint-N/ and, at its top, the trained model as transformers loads it.
-Options have the names and defaults of TRL's DPOConfig.`,
+With --adapter or any of the LoRA options an adapter is trained instead, which PEFT loads.
+Options have the names and defaults of TRL's DPOConfig and ModelConfig.`,
 		Args: noArguments,
 	}
 	resolve := options(cmd, &o, &precomputeOptions{})
@@ -64,27 +66,19 @@ func runTrain(ctx context.Context, o trainOptions, s streams) (trainer.Summary, 
 		err = errors.Join(err, fmt.Errorf("threads: %d is negative; 0 uses every core", o.Threads))
 	}
 	template, templateErr := readTemplate(o.ChatTemplate)
-	if err := errors.Join(err, templateErr); err != nil {
+	scheme, schemeErr := o.scheme()
+	if err := errors.Join(err, o.loraOptions.validate(o.Adapter), schemeErr, templateErr); err != nil {
 		return none, usageError{err}
 	}
 	st, err := storage.OpenURL(ctx, o.Cache)
 	if err != nil {
 		return none, err
 	}
-	dir, err := checkpoint.Open(o.Model)
+	policy, err := openPolicy(o, scheme)
 	if err != nil {
 		return none, err
 	}
-	defer dir.Close()
-	config, err := dir.Config()
-	if err != nil {
-		return none, err
-	}
-	policy, err := cpu.NewTrainable(dir, config, cpu.Options{Threads: o.Threads})
-	if err != nil {
-		return none, err
-	}
-	defer policy.Close()
+	defer policy.close()
 	unlock, err := storage.LockLocal(o.OutputDir, ".lock") // two processes in one run directory would write over each other
 	if err != nil {
 		return none, err
@@ -93,8 +87,9 @@ func runTrain(ctx context.Context, o trainOptions, s streams) (trainer.Summary, 
 	m := newMeter(s.err)
 	defer m.done()
 	in := trainer.Inputs{
-		Policy:   policy,
-		From:     dir,
+		Policy:   policy.model,
+		From:     policy.dir,
+		Adapter:  policy.adapter,
 		Template: template,
 		Open: func(ctx context.Context, digest string) (*cache.Snapshot, error) {
 			if digest == "" {

@@ -13,19 +13,22 @@ import (
 	"github.com/steelyard-ml/steelyard/pipelines"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
+	"github.com/steelyard-ml/steelyard/transforms/reflogp"
 )
 
 // verifyOptions are the options of verify.
 type verifyOptions struct {
-	Cache  string `yaml:"cache" usage:"cache to verify"`
-	Model  string `yaml:"model" usage:"the reference: rows are scored again with it"`
+	Cache   string `yaml:"cache" usage:"cache to verify"`
+	Model   string `yaml:"model" usage:"the reference: rows are scored again with it"`
+	Adapter string `yaml:"adapter" usage:"directory of a LoRA adapter that belongs to the reference"`
+	bitsOptions
 	Sample int    `yaml:"sample" usage:"how many random rows of values are scored again; 0: all"`
 	Seed   uint64 `yaml:"seed" usage:"which rows are scored again"`
 	Repair bool   `yaml:"repair" usage:"mend what is wrong; what is lost is scored again with the model"`
 }
 
 func newVerify(s streams) *cobra.Command {
-	o := verifyOptions{Sample: 16}
+	o := verifyOptions{bitsOptions: defaultBitsOptions(), Sample: 16}
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify --cache DIR [--model DIR] [--repair]",
@@ -54,6 +57,10 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, asJSON bool) err
 	if o.Sample < 0 {
 		return usageError{fmt.Errorf("sample: %d is negative; 0 is all rows", o.Sample)}
 	}
+	scheme, err := o.scheme()
+	if err != nil {
+		return usageError{err}
+	}
 	st, err := storage.OpenURL(ctx, o.Cache)
 	if err != nil {
 		return err
@@ -65,7 +72,7 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, asJSON bool) err
 	m := newMeter(s.err)
 	defer m.done()
 	if o.Model != "" {
-		r := pipelines.NewRescorer(o.Model)
+		r := pipelines.NewRescorer(reflogp.Model{Dir: o.Model, Adapter: o.Adapter, Quantize: scheme})
 		defer r.Close()
 		check.Score = showRescored(m, r.Score)
 	}

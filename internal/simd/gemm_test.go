@@ -47,6 +47,11 @@ func randomOperand(r *rand.Rand, t DType, rows, cols int, trans bool) Operand {
 	}
 	o := Operand{Type: t, Rows: rows, Cols: cols, Stride: sc + r.IntN(3), Trans: trans}
 	n := max(sr*o.Stride, 1)
+	if t == Code4 {
+		o.Codes = randomCodes(r, n+5)
+		o.base = r.IntN(5)
+		return o
+	}
 	if t == F32 {
 		o.F32 = normals(r, n)
 		return o
@@ -61,6 +66,16 @@ func randomOperand(r *rand.Rand, t DType, rows, cols int, trans bool) Operand {
 		}
 	}
 	return o
+}
+
+// randomCodes returns n random elements in runs of a random length.
+func randomCodes(r *rand.Rand, n int) *Codes {
+	c := &Codes{Data: make([]byte, (n+1)/2), Values: (*[16]float32)(normals(r, 16)), Run: 1 << r.IntN(8)}
+	for i := range c.Data {
+		c.Data[i] = byte(r.Uint32())
+	}
+	c.Scales = normals(r, (n+c.Run-1)/c.Run)
+	return c
 }
 
 func normals(r *rand.Rand, n int) []float32 {
@@ -103,7 +118,7 @@ func TestGemm(t *testing.T) {
 		{1, 1, 1}, {1, 7, 33}, {5, 3, 15}, {6, 8, 16}, {7, 9, 17}, {12, 1, 31}, {13, 64, 64}, {64, 64, 128},
 		{65, 321, 70}, {3, 700, 290}, {150, 40, 300}, {0, 3, 4}, {4, 0, 5}, {4, 3, 0}, {2, 5, nBlock + 9},
 	}
-	types := [][2]DType{{F32, F32}, {F32, BF16}, {F16, F32}, {BF16, F16}, {F32, F32}}
+	types := [][2]DType{{F32, F32}, {F32, BF16}, {F16, F32}, {BF16, F16}, {F32, Code4}, {Code4, F32}, {F32, F32}}
 	pool := NewPool(3)
 	defer pool.Close()
 	eachLevel(t, func(t *testing.T) {

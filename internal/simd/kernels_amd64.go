@@ -47,6 +47,7 @@ var avx2 = kernels{
 	swigluGrad: swigluGradAVX2,
 	widenBF16:  widenBF16AVX2,
 	widenF16:   widenF16AVX2,
+	widen4:     widen4AVX2,
 }
 
 // The kernels in assembly. Each computes what the function of its name in kernels_generic.go does.
@@ -99,6 +100,9 @@ func widenBF16x8AVX2(dst []float32, src []uint16)
 //go:noescape
 func widenF16x8AVX2(dst []float32, src []uint16)
 
+//go:noescape
+func widen4x8AVX2(dst []float32, codes []byte, values *[16]float32, scale float32)
+
 // copy16 and copy6 write k groups of 16 or 6 numbers, stride apart, side by side; transpose16 and transpose6 do it with the transpose, where k
 // is a multiple of 4. k is positive.
 
@@ -132,6 +136,12 @@ func widenF16AVX2(dst []float32, src []uint16) {
 	n := len(src) &^ 7
 	widenF16x8AVX2(dst[:n], src[:n])
 	widenF16Generic(dst[n:], src[n:])
+}
+
+func widen4AVX2(dst []float32, codes []byte, values *[16]float32, scale float32) {
+	n := len(dst) &^ 7
+	widen4x8AVX2(dst[:n], codes[:n/2], values, scale)
+	widen4Generic(dst[n:], codes[n/2:], values, scale)
 }
 
 func packAVX2(dst []float32, w int, src []float32, ras, cas, k int) {

@@ -26,6 +26,7 @@ var generic = kernels{
 	swigluGrad: swigluGradGeneric,
 	widenBF16:  widenBF16Generic,
 	widenF16:   widenF16Generic,
+	widen4:     widen4Generic,
 }
 
 // microGeneric computes a tile of C of mr×nr elements from mr rows of A and nr columns of B, over a part of K of length k ≥ 1:
@@ -221,6 +222,13 @@ func widenBF16Generic(dst []float32, src []uint16) {
 func widenF16Generic(dst []float32, src []uint16) {
 	for i, u := range src {
 		dst[i] = half(u)
+	}
+}
+
+// widen4Generic sets dst to the values that codes choose, times the scale. The first code is the upper half of codes[0].
+func widen4Generic(dst []float32, codes []byte, values *[16]float32, scale float32) {
+	for i := range dst {
+		dst[i] = values[codes[i/2]>>(4-i%2*4)&15] * scale
 	}
 }
 

@@ -71,4 +71,5 @@ type kernels struct {
 	swigluGrad func(dgate, dup, dout, gate, up []float32)
 	widenBF16  func(dst []float32, src []uint16)
 	widenF16   func(dst []float32, src []uint16)
+	widen4     func(dst []float32, codes []byte, values *[16]float32, scale float32)
 }

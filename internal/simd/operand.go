@@ -7,24 +7,36 @@ type DType uint8
 
 // The types of elements.
 const (
-	F32  DType = iota // float32
-	BF16              // bfloat16: the upper half of a float32
-	F16               // IEEE half precision
+	F32   DType = iota // float32
+	BF16               // bfloat16: the upper half of a float32
+	F16                // IEEE half precision
+	Code4              // a code of four bits, which chooses one of 16 values, times a scale
 )
 
 // An Operand is a factor of a product: a matrix of Rows×Cols elements in row-major storage with Stride elements from one stored row to the
-// next. With Trans it is the transpose of what is stored: element (i, j) lies at j*Stride+i. 16-bit elements are widened, which is exact,
-// while the product reads them.
+// next. With Trans it is the transpose of what is stored: element (i, j) lies at j*Stride+i. Smaller elements are widened to float32s while the
+// product reads them: 16 bits exactly, codes by one rounded multiplication.
 type Operand struct {
 	Type       DType
 	F32        []float32 // the elements of type F32
-	Raw        []uint16  // the elements of the other types
+	Raw        []uint16  // the elements of the 16-bit types
+	Codes      *Codes    // the elements of type Code4
 	Rows, Cols int       // the shape, after Trans
 	Stride     int
 	Trans      bool
 
+	base int // the number of the first element in Codes
+
 	packed *packed // panels, from Pack, instead of the elements
 	first  int     // the first column in packed
+}
+
+// Codes are elements of four bits: number i is Values[code i] · Scales[i / Run].
+type Codes struct {
+	Data   []byte // two a byte, the first in the upper half
+	Values *[16]float32
+	Scales []float32
+	Run    int // a power of two
 }
 
 // Matrix returns the operand of rows×cols contiguous float32s.
@@ -62,9 +74,12 @@ func (o Operand) Block(i, rows, j, cols int) Operand {
 	if o.Trans {
 		at = j*o.Stride + i
 	}
-	if o.Type == F32 {
+	switch o.Type {
+	case F32:
 		o.F32 = o.F32[at:]
-	} else {
+	case Code4:
+		o.base += at
+	default:
 		o.Raw = o.Raw[at:]
 	}
 	return o
@@ -81,11 +96,30 @@ func (o Operand) Row(dst []float32, i int) {
 
 // widen writes the stored elements from at on to dst.
 func (o *Operand) widen(dst []float32, at int) {
-	if o.Type == F32 {
+	switch o.Type {
+	case F32:
 		copy(dst, o.F32[at:at+len(dst)])
-		return
+	case Code4:
+		o.Codes.widen(dst, o.base+at)
+	default:
+		Widen(dst, o.Type, o.Raw[at:at+len(dst)])
 	}
-	Widen(dst, o.Type, o.Raw[at:at+len(dst)])
+}
+
+// widen writes the elements from at on to dst, run by run.
+func (c *Codes) widen(dst []float32, at int) {
+	for len(dst) > 0 {
+		run := at / c.Run
+		part := dst[:min(len(dst), (run+1)*c.Run-at)]
+		dst = dst[len(part):]
+		scale := c.Scales[run]
+		if at%2 == 1 { // the lower half of its byte
+			part[0] = c.Values[c.Data[at/2]&15] * scale
+			part, at = part[1:], at+1
+		}
+		table.widen4(part, c.Data[at/2:], c.Values, scale)
+		at += len(part)
+	}
 }
 
 // prefetch has the cache fetch rows×cols elements from (i, j) on.
@@ -94,9 +128,12 @@ func (o *Operand) prefetch(i, rows, j, cols int) {
 	if o.Trans {
 		at, rows, cols = j*o.Stride+i, cols, rows
 	}
-	if o.Type == F32 {
+	switch o.Type {
+	case F32:
 		table.prefetch(unsafe.Pointer(&o.F32[at]), 4*o.Stride, rows, 4*cols)
-	} else {
+	case Code4:
+		table.prefetch(unsafe.Pointer(&o.Codes.Data[(o.base+at)/2]), o.Stride/2, rows, (cols+1)/2)
+	default:
 		table.prefetch(unsafe.Pointer(&o.Raw[at]), 2*o.Stride, rows, 2*cols)
 	}
 }
@@ -126,7 +163,15 @@ func (o *Operand) check() {
 	if o.Trans {
 		rows, cols = cols, rows
 	}
-	if o.Type != F32 {
+	switch o.Type {
+	case F32:
+	case Code4:
+		c := o.Codes
+		if c.Run < 1 || c.Run&(c.Run-1) != 0 {
+			panic(badShape)
+		}
+		n = min(2*len(c.Data), c.Run*len(c.Scales)) - o.base
+	default:
 		n = len(o.Raw)
 	}
 	if o.Stride < cols && rows > 1 || n < (rows-1)*o.Stride+cols {

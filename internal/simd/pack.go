@@ -51,7 +51,7 @@ func packPanels(dst, strip []float32, o *Operand, i0, m, k0, k, w int) {
 			at, ras, cas = k0*o.Stride+i0, 1, o.Stride
 		}
 		switch {
-		case rows < w || o.Type == F16:
+		case rows < w || o.Type == F16 || o.Type == Code4:
 			packStrips(panel, strip, o, i0, rows, k0, k, w)
 		case o.Type == BF16:
 			table.packBF16(panel, w, o.Raw[at:], ras, cas, k)

@@ -337,3 +337,45 @@ TEXT ·hasF16C(SB), NOSPLIT, $0-1
 	ANDL  $1, CX
 	MOVB  CX, ret+0(FP)
 	RET
+
+// The shifts that bring the codes of a group of four bytes, the upper half of each first, down to the lowest bits.
+DATA shifts4<>+0(SB)/4, $4
+DATA shifts4<>+4(SB)/4, $0
+DATA shifts4<>+8(SB)/4, $12
+DATA shifts4<>+12(SB)/4, $8
+DATA shifts4<>+16(SB)/4, $20
+DATA shifts4<>+20(SB)/4, $16
+DATA shifts4<>+24(SB)/4, $28
+DATA shifts4<>+28(SB)/4, $24
+GLOBL shifts4<>(SB), RODATA|NOPTR, $32
+
+// func widen4x8AVX2(dst []float32, codes []byte, values *[16]float32, scale float32): a multiple of 8 elements
+TEXT ·widen4x8AVX2(SB), NOSPLIT, $0-60
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         dst_len+8(FP), CX
+	MOVQ         codes_base+24(FP), SI
+	MOVQ         values+48(FP), AX
+	VBROADCASTSS scale+56(FP), Y4
+	VMOVDQU      shifts4<>(SB), Y5
+	VMOVUPS      (AX), Y6   // values 0 to 7
+	VMOVUPS      32(AX), Y7 // and 8 to 15
+	TESTQ        CX, CX
+	JZ           done
+
+loop: // while n > 0 {
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y5, Y0, Y0
+	VPERMPS      Y6, Y0, Y1 // it reads three bits
+	VPERMPS      Y7, Y0, Y2
+	VPSLLD       $28, Y0, Y0 // the fourth chooses
+	VBLENDVPS    Y0, Y2, Y1, Y1
+	VMULPS       Y4, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $4, SI
+	ADDQ         $32, DI
+	SUBQ         $8, CX
+	JNZ          loop // }
+
+done:
+	VZEROUPPER
+	RET

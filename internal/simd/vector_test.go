@@ -198,6 +198,32 @@ func TestWiden(t *testing.T) {
 	})
 }
 
+// Codes of four bits widen to their values times their scale, wherever a piece begins and ends.
+func TestWidenCodes(t *testing.T) {
+	r := rand.New(rand.NewPCG(21, 22))
+	eachLevel(t, func(t *testing.T) {
+		for range 300 {
+			n := 1 + r.IntN(400)
+			c := randomCodes(r, n)
+			from := r.IntN(n)
+			to := from + 1 + r.IntN(n-from)
+			want := make([]float32, to-from)
+			for i := range want {
+				code := c.Data[(from+i)/2] & 15
+				if (from+i)%2 == 0 {
+					code = c.Data[(from+i)/2] >> 4
+				}
+				want[i] = c.Values[code] * c.Scales[(from+i)/c.Run]
+			}
+			got := newVector(to-from, r.IntN(8), func() float32 { return 0 })
+			o := Operand{Type: Code4, Codes: c, Rows: 1, Cols: n, Stride: n}.Block(0, 1, from, to-from)
+			o.Row(got.v, 0)
+			diff(t, "codes", got.v, want)
+			got.intact(t, "codes")
+		}
+	})
+}
+
 func TestLengthsAreChecked(t *testing.T) {
 	three, two := make([]float32, 3), make([]float32, 2)
 	for name, f := range map[string]func(){
@@ -211,9 +237,13 @@ func TestLengthsAreChecked(t *testing.T) {
 		"SwiGLU":     func() { SwiGLU(two, three, two) },
 		"SwiGLUGrad": func() { SwiGLUGrad(two, two, two, two, three) },
 		"Widen":      func() { Widen(three, BF16, make([]uint16, 2)) },
-		"GemmSeq":    func() { GemmSeq(new(Workspace), three, 1, Matrix(three, 3, 1), Matrix(two, 2, 1), false) },
-		"C":          func() { GemmSeq(new(Workspace), two, 1, Matrix(three, 3, 1), Matrix(two, 1, 1), false) },
-		"A":          func() { GemmSeq(new(Workspace), three, 1, Matrix(two, 3, 1), Matrix(two, 1, 1), false) },
+		"Codes": func() {
+			c := &Codes{Data: make([]byte, 2), Values: new([16]float32), Scales: two, Run: 1}
+			GemmSeq(new(Workspace), three, 1, Operand{Type: Code4, Codes: c, Rows: 3, Cols: 1, Stride: 1}, Matrix(two, 1, 1), false)
+		},
+		"GemmSeq": func() { GemmSeq(new(Workspace), three, 1, Matrix(three, 3, 1), Matrix(two, 2, 1), false) },
+		"C":       func() { GemmSeq(new(Workspace), two, 1, Matrix(three, 3, 1), Matrix(two, 1, 1), false) },
+		"A":       func() { GemmSeq(new(Workspace), three, 1, Matrix(two, 3, 1), Matrix(two, 1, 1), false) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {

@@ -27,13 +27,14 @@ func (d *Dir) Fingerprint(c *model.Config, numerics string) ([]Item, error) {
 		{"weights", weights, d.path},
 		{"architecture", c.Digest(), c.String()},
 		{"adapter", "none", ""},
-		{"quantization", "none", ""},
+		{"quantization", d.quantization(), ""},
 		{"numerics", numerics, ""},
 	}, nil
 }
 
 // WeightsDigest returns "sha256:" and a digest over name, shape and widened float32 values of every tensor of the configuration, in
-// order of c.Tensors. So neither resharding nor an exact widening changes it, and a tied head counts once.
+// order of c.Tensors: the numbers that are computed with. So neither resharding nor an exact widening changes it, a tied head counts once,
+// and 4-bit weights are the same whether they are stored or made.
 func (d *Dir) WeightsDigest(c *model.Config) (string, error) {
 	specs := c.Tensors()
 	sums := make([][sha256.Size]byte, len(specs))
@@ -47,7 +48,7 @@ func (d *Dir) WeightsDigest(c *model.Config) (string, error) {
 			var t Tensor
 			if t, errs[i] = d.Tensor(spec.Name); errs[i] == nil {
 				if errs[i] = t.checkFloat(); errs[i] == nil {
-					sums[i] = digest(t)
+					sums[i] = t.Digest()
 				}
 			}
 		})
@@ -63,7 +64,8 @@ func (d *Dir) WeightsDigest(c *model.Config) (string, error) {
 	return "sha256:" + hex.EncodeToString(all.Sum(nil)), nil
 }
 
-func digest(t Tensor) [sha256.Size]byte {
+// Digest returns the SHA-256 of a tensor's name, shape and widened float32 values. It panics if it holds no F32, F16 or BF16.
+func (t Tensor) Digest() [sha256.Size]byte {
 	const chunk = 1 << 14
 	h := sha256.New()
 	fmt.Fprintf(h, "%s %v\n", t.Name, t.Shape)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/quant"
 	"github.com/steelyard-ml/steelyard/model/family"
 )
 
@@ -27,6 +28,10 @@ type Dir struct {
 	path  string
 	files []*File
 	where map[string]*File
+
+	stored map[string]quant.Type // weights stored in 4 bits
+	beside map[string]bool       // tensors that belong to them
+	asked  map[string]asked      // weights to be held in 4 bits
 }
 
 // Open opens a model directory and checks the headers of all its weights: model.safetensors, or the shards that
@@ -37,6 +42,7 @@ func Open(dir string) (*Dir, error) {
 		d.Close()
 		return nil, err
 	}
+	d.findStored()
 	return d, nil
 }
 
@@ -112,7 +118,10 @@ func (d *Dir) add(name string) error {
 
 // hint says what a directory without weights seems to hold.
 func (d *Dir) hint() string {
-	for _, pattern := range []string{"pytorch_model*.bin", "adapter_model.safetensors", "*.gguf"} {
+	if _, err := os.Stat(filepath.Join(d.path, "adapter_config.json")); err == nil {
+		return " (it is an adapter: give the model it belongs to as --model, and this directory as --adapter)"
+	}
+	for _, pattern := range []string{"pytorch_model*.bin", "*.gguf"} {
 		if found, _ := filepath.Glob(filepath.Join(d.path, pattern)); len(found) > 0 {
 			return fmt.Sprintf(" (but %s: save the model as safetensors first)", filepath.Base(found[0]))
 		}
@@ -123,19 +132,36 @@ func (d *Dir) hint() string {
 // Path returns the directory's path as it was given.
 func (d *Dir) Path() string { return d.path }
 
-// Names returns the names of all tensors, sorted.
+// Names returns the names of all tensors, sorted. What lies beside a weight in 4 bits is no tensor of its own.
 func (d *Dir) Names() []string {
 	out := make([]string, 0, len(d.where))
 	for name := range d.where {
-		out = append(out, name)
+		if !d.beside[name] {
+			out = append(out, name)
+		}
 	}
 	sort.Strings(out)
 	return out
 }
 
 // Tensor returns the tensor of that name. A checkpoint that was saved without its head, as GPT-2's was, lacks the first part of every name
-// ("transformer."), as transformers knows too.
+// ("transformer."), as transformers knows too. One that is to be held in 4 bits is made anew with every call.
 func (d *Dir) Tensor(name string) (Tensor, error) {
+	t, err := d.raw(name)
+	if err != nil {
+		return t, err
+	}
+	if how, ok := d.asked[name]; ok {
+		return d.quantize(t, how)
+	}
+	if _, ok := d.stored[name]; ok {
+		return d.readStored(t)
+	}
+	return t, nil
+}
+
+// raw returns a tensor as it lies in its file.
+func (d *Dir) raw(name string) (Tensor, error) {
 	for _, known := range []string{name, withoutBase(name)} {
 		if f := d.where[known]; f != nil {
 			t, err := f.Tensor(known)
@@ -196,14 +222,7 @@ func (d *Dir) Validate(c *model.Config) error {
 		if d.where[spec.Name] == nil {
 			known[withoutBase(spec.Name)] = true
 		}
-		t, err := d.Tensor(spec.Name)
-		if err == nil && !slices.Equal(t.Shape, spec.Shape) {
-			err = fmt.Errorf("checkpoint: %s: tensor %s has shape %v, config.json asks for %v", d.path, t.Name, t.Shape, spec.Shape)
-		}
-		if err == nil {
-			err = t.checkFloat()
-		}
-		errs = append(errs, err)
+		errs = append(errs, d.validate(spec))
 	}
 	for _, name := range d.Names() {
 		switch {
@@ -214,7 +233,39 @@ func (d *Dir) Validate(c *model.Config) error {
 			errs = append(errs, fmt.Errorf("checkpoint: %s: tensor %s is no part of a %s model as config.json describes it", d.path, name, c.Family))
 		}
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	switch {
+	case c.Quantized && len(d.stored) == 0:
+		return fmt.Errorf("checkpoint: %s: config.json has a quantization_config, and no weight is stored in 4 bits: remove it", d.path)
+	case !c.Quantized && len(d.stored) > 0:
+		return fmt.Errorf("checkpoint: %s: weights are stored in 4 bits, and config.json has no quantization_config that says so", d.path)
+	}
+	return nil
+}
+
+// validate checks one tensor.
+func (d *Dir) validate(spec model.TensorSpec) error {
+	read, shape := d.raw, spec.Shape
+	if _, ok := d.stored[spec.Name]; ok {
+		switch spec.Kind {
+		case model.Conv1D:
+			shape = []int{shape[1], shape[0]}
+		case model.Linear, model.Head:
+		default:
+			return fmt.Errorf("checkpoint: %s: tensor %s is stored in 4 bits, and transformers 5 holds linear layers alone that way", d.path, spec.Name)
+		}
+		read = d.Tensor
+	}
+	t, err := read(spec.Name)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(t.Shape, shape) {
+		return fmt.Errorf("checkpoint: %s: tensor %s has shape %v, config.json asks for %v", d.path, t.Name, t.Shape, shape)
+	}
+	return t.checkFloat()
 }
 
 func (d *Dir) sameAsEmbedding(c *model.Config) error {

@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 )
 
-// carried are the files of a model directory that are copied as they are, where they exist.
-var carried = []string{
+// tokenizerFiles are the files of a tokenizer and its chat template.
+var tokenizerFiles = []string{
 	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model",
-	templateName, "chat_template.json", "generation_config.json",
+	templateName, "chat_template.json",
 }
 
 // Save writes a model directory that transformers loads with default arguments: the tensors as float32, config.json of the directory
@@ -26,10 +26,12 @@ func Save(dir string, from *Dir, tensors []Named) error {
 	if err := WriteTensors(filepath.Join(dir, weightsName), tensors); err != nil {
 		return err
 	}
-	for _, name := range carried {
-		if err := copyFile(filepath.Join(dir, name), filepath.Join(from.path, name)); err != nil {
-			return err
-		}
+	if err := from.CopyTokenizer(dir); err != nil {
+		return err
+	}
+	const generation = "generation_config.json"
+	if err := copyFile(filepath.Join(dir, generation), filepath.Join(from.path, generation)); err != nil {
+		return err
 	}
 	text, err := os.ReadFile(filepath.Join(from.path, configName))
 	if err != nil {
@@ -47,6 +49,16 @@ func Save(dir string, from *Dir, tensors []Named) error {
 		return err
 	}
 	return SyncDir(dir)
+}
+
+// CopyTokenizer copies the files of d's tokenizer, those that there are, as they are.
+func (d *Dir) CopyTokenizer(dir string) error {
+	for _, name := range tokenizerFiles {
+		if err := copyFile(filepath.Join(dir, name), filepath.Join(d.path, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SaveTemplate writes the chat template of a directory: chat_template.jinja, which goes before one in tokenizer_config.json.

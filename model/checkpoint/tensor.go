@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/steelyard-ml/steelyard/model/checkpoint/quant"
 )
 
 // A DType is the type of a tensor's elements, as safetensors spells it. Example: "BF16".
@@ -14,6 +16,9 @@ const (
 	F32  DType = "F32"
 	F16  DType = "F16"
 	BF16 DType = "BF16"
+
+	NF4 DType = "NF4" // 4 bits, in Tensor.Quant
+	FP4 DType = "FP4"
 )
 
 // dtypeBytes is the size of an element of every type that safetensors 0.6 knows with whole bytes.
@@ -28,6 +33,8 @@ type Tensor struct {
 	DType DType
 	Shape []int
 	Data  []byte // row-major, little-endian
+	// Quant holds the elements in place of Data where DType is NF4 or FP4. What is stored as (in, out) is (out, in) then.
+	Quant *quant.Matrix
 }
 
 // Len returns the number of elements.
@@ -39,7 +46,7 @@ func (t Tensor) Len() int {
 	return n
 }
 
-// Widen writes the elements from number from on into dst, exactly, as float32. It panics if the tensor holds no F32, F16 or BF16, or
+// Widen writes the elements from number from on into dst, exactly, as float32. It panics if the tensor holds none of the types above, or
 // if dst asks for more than there are.
 func (t Tensor) Widen(dst []float32, from int) {
 	switch t.DType {
@@ -58,6 +65,8 @@ func (t Tensor) Widen(dst []float32, from int) {
 		for i := range dst {
 			dst[i] = widenHalf(binary.LittleEndian.Uint16(src[2*i:]))
 		}
+	case NF4, FP4:
+		t.Quant.Dequantize(dst, from)
 	default:
 		panic("checkpoint: Widen of a tensor of type " + string(t.DType))
 	}
@@ -79,8 +88,8 @@ func widenHalf(h uint16) float32 {
 // checkFloat refuses a tensor that nothing can compute with.
 func (t Tensor) checkFloat() error {
 	switch t.DType {
-	case F32, F16, BF16:
+	case F32, F16, BF16, NF4, FP4:
 		return nil
 	}
-	return fmt.Errorf("tensor %s has type %s; weights must be F32, F16 or BF16 (quantized checkpoints are not read)", t.Name, t.DType)
+	return fmt.Errorf("tensor %s has type %s; weights must be F32, F16 or BF16, or in bitsandbytes' 4 bits", t.Name, t.DType)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/activation"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/attention"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/parallel"
@@ -18,11 +19,16 @@ import (
 type Options struct {
 	// Threads that compute; 0 means GOMAXPROCS. Results don't depend on it.
 	Threads int
+	// Adapter is added to the weights; nil is none. A Scorer views its tensors: close it after the Scorer.
+	Adapter *adapter.Adapter
 }
 
 // ErrNoForward is returned by Backward when no Forward went before it, or another call came between: run Forward on the batch, then
 // Backward once.
 var ErrNoForward = errors.New("cpu: Backward without a Forward before it")
+
+// ErrFrozen is returned by NewTrainable for weights in 4 bits without an adapter: they can't be trained themselves.
+var ErrFrozen = errors.New("cpu: weights in 4 bits are frozen: train an adapter on them (use_peft), or leave out load_in_4bit")
 
 // An Engine is a model.Scorer, and a model.Trainable where it was made with NewTrainable. It serves one call at a time.
 type Engine struct {
@@ -37,6 +43,7 @@ type Engine struct {
 	rotary, local       *rotary.Table // of layers, and of those with a window; nil where there is none
 	headVocab, headRows int
 	arena               arena
+	lowRank             lowRank
 	kept                *run // of the last Forward, until Backward
 
 	// rows counts the rows that the blocks' matrix products went over, for tests: a shared prompt must count once.
@@ -50,18 +57,47 @@ func NewScorer(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Scorer, e
 	if err := errors.Join(simd.Check(), d.Validate(cfg)); err != nil {
 		return nil, err
 	}
-	held, err := loadFrozen(cfg, d.Tensor)
+	e, err := newFrozen(cfg, d.Tensor, false, o)
 	if err != nil {
 		return nil, err
 	}
-	return newEngine(cfg, held, nil, o), nil
+	return e, nil
+}
+
+// newFrozen returns an engine whose weights stay as they are stored; with train, what o.Adapter holds is trainable.
+func newFrozen(cfg *model.Config, from source, train bool, o Options) (*Engine, error) {
+	held, err := loadFrozen(cfg, from)
+	if err != nil {
+		return nil, err
+	}
+	var params []model.Param
+	if o.Adapter != nil {
+		if params, err = adapt(held, cfg, o.Adapter, train); err != nil {
+			return nil, err
+		}
+	}
+	return newEngine(cfg, held, params, o), nil
 }
 
 // NewTrainable returns a Trainable with a float32 copy of the weights of d, which may be closed. It takes 8 bytes a weight, and what
-// the activations of the largest batch need.
+// the activations of the largest batch need. With an adapter it trains a copy of what that holds and nothing else, under the names of
+// the adapter's file; the weights stay where they are mapped, and d open until the Trainable is closed.
 func NewTrainable(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Trainable, error) {
 	if err := errors.Join(simd.Check(), d.Validate(cfg)); err != nil {
 		return nil, err
+	}
+	if o.Adapter != nil {
+		if p := o.Adapter.Config.LoraDropout; p != 0 {
+			return nil, fmt.Errorf("cpu: the adapter asks for a lora_dropout of %v, which is not supported: set it to 0 in its adapter_config.json", p)
+		}
+		e, err := newFrozen(cfg, d.Tensor, true, o)
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
+	}
+	if d.Quantized() {
+		return nil, ErrFrozen
 	}
 	held, params, err := loadTrainable(cfg, d.Tensor)
 	if err != nil {
@@ -100,7 +136,7 @@ func (e *Engine) Numerics() string { return Numerics() }
 // Config returns the model's configuration.
 func (e *Engine) Config() *model.Config { return e.cfg }
 
-// Params returns the trainable parameters, in the order of the configuration's tensors.
+// Params returns the trainable parameters, in the order of the configuration's tensors or the adapter's.
 func (e *Engine) Params() []model.Param { return e.params }
 
 // Close ends the engine's threads. A second Close does nothing.
@@ -108,7 +144,7 @@ func (e *Engine) Close() error {
 	if e.pool != nil {
 		e.pool.Close()
 	}
-	e.pool, e.kept, e.arena = nil, nil, arena{}
+	e.pool, e.kept, e.arena, e.lowRank = nil, nil, arena{}, lowRank{}
 	return nil
 }
 

@@ -10,6 +10,8 @@ type linear struct {
 	db []float32    // (out)
 	// transposed says that the weight is stored (in, out): w is the transpose of what is stored.
 	transposed bool
+
+	lora *lora // what an adapter adds, or nil
 }
 
 // strided views the first cols of every stride elements of a as a (rows, cols) matrix.
@@ -17,21 +19,23 @@ func strided(a []float32, rows, cols, stride int) simd.Operand {
 	return simd.Operand{F32: a, Rows: rows, Cols: cols, Stride: stride}
 }
 
-// apply computes y = x·Wᵀ + b for the rows of x, a row of y every ldy elements. x is (rows, in).
+// apply computes y = x·Wᵀ + b, and what an adapter adds, for the rows of x, a row of y every ldy elements. x is (rows, in).
 func (e *Engine) apply(l *linear, y []float32, ldy int, x []float32) {
 	out, in := l.w.Rows, l.w.Cols
 	rows := len(x) / in
 	e.rows.forward += rows
 	simd.Gemm(e.pool, y, ldy, simd.Matrix(x, rows, in), l.w.T(), false)
-	if l.b == nil {
-		return
+	if l.b != nil {
+		e.threads.Each(rows, func(i int) {
+			y := y[i*ldy:][:out]
+			for j := range y {
+				y[j] += l.b[j]
+			}
+		})
 	}
-	e.threads.Each(rows, func(i int) {
-		y := y[i*ldy:][:out]
-		for j := range y {
-			y[j] += l.b[j]
-		}
-	})
+	if l.lora != nil {
+		e.applyLow(l.lora, y, ldy, x, rows)
+	}
 }
 
 // mode says whether a result replaces what is there or is added to it.
@@ -50,6 +54,9 @@ func (e *Engine) applyBackward(l *linear, dx []float32, m mode, dy []float32, ld
 	g := strided(dy, rows, out, ldy)
 	e.rows.backward += rows
 	simd.Gemm(e.pool, dx, in, g, l.w, bool(m))
+	if l.lora != nil {
+		e.applyLowBackward(l.lora, dx, g, x)
+	}
 	switch {
 	case l.dw == nil:
 	case l.transposed:

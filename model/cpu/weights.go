@@ -51,6 +51,7 @@ type source func(name string) (checkpoint.Tensor, error)
 type tensor struct {
 	op   simd.Operand // as stored, or float32 where trainable
 	grad []float32
+	lora *lora
 }
 
 // loadFrozen views every tensor where and as it is stored.
@@ -61,21 +62,37 @@ func loadFrozen(c *model.Config, from source) (map[string]tensor, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows, cols := matrixShape(spec.Shape)
-		op := simd.Operand{Rows: rows, Cols: cols, Stride: cols}
-		switch t.DType {
-		case checkpoint.F32:
-			op.Type, op.F32 = simd.F32, simd.Float32s(t.Data)
-		case checkpoint.BF16:
-			op.Type, op.Raw = simd.BF16, simd.Uint16s(t.Data)
-		case checkpoint.F16:
-			op.Type, op.Raw = simd.F16, simd.Uint16s(t.Data)
-		default:
-			return nil, fmt.Errorf("cpu: tensor %s has type %s: F32, BF16 or F16 is needed", t.Name, t.DType)
+		w, err := frozen(t)
+		if err != nil {
+			return nil, err
 		}
-		held[spec.Name] = tensor{op: op}
+		if t.Quant != nil && spec.Kind == model.Conv1D { // in 4 bits it is (out, in)
+			w.op = w.op.T()
+		}
+		held[spec.Name] = w
 	}
 	return held, nil
+}
+
+// frozen views a tensor as it is stored.
+func frozen(t checkpoint.Tensor) (tensor, error) {
+	rows, cols := matrixShape(t.Shape)
+	op := simd.Operand{Rows: rows, Cols: cols, Stride: cols}
+	switch t.DType {
+	case checkpoint.F32:
+		op.Type, op.F32 = simd.F32, simd.Float32s(t.Data)
+	case checkpoint.BF16:
+		op.Type, op.Raw = simd.BF16, simd.Uint16s(t.Data)
+	case checkpoint.F16:
+		op.Type, op.Raw = simd.F16, simd.Uint16s(t.Data)
+	case checkpoint.NF4, checkpoint.FP4:
+		run, scales := t.Quant.Scales()
+		values := t.Quant.Type.Values()
+		op.Type, op.Codes = simd.Code4, &simd.Codes{Data: t.Quant.Codes, Values: &values, Scales: scales, Run: run}
+	default:
+		return tensor{}, fmt.Errorf("cpu: tensor %s has type %s: F32, BF16, F16 or 4 bits are needed", t.Name, t.DType)
+	}
+	return tensor{op: op}, nil
 }
 
 // loadTrainable copies every tensor as float32 and gives it a gradient.
@@ -114,7 +131,7 @@ func assemble(c *model.Config, held map[string]tensor) *weights {
 		w.positions = a.table(n.Positions)
 	}
 	w.head = w.embed
-	if !c.Tied {
+	if _, own := held[n.Head+".weight"]; own {
 		w.head = a.table(n.Head)
 	}
 	for i := range c.Layers {
@@ -145,7 +162,7 @@ func (a assembler) vector(name string) (data, grad []float32) {
 // table returns a matrix that is stored (out, in) in every family.
 func (a assembler) table(name string) linear {
 	t := a.held[name+".weight"]
-	return linear{w: t.op, dw: t.grad}
+	return linear{w: t.op, dw: t.grad, lora: t.lora}
 }
 
 // linear returns a linear layer, an empty one for no name.

@@ -67,6 +67,8 @@ func TestRefusals(t *testing.T) {
 		{"sliding_window", `128`, "sliding_window"},
 		{"rope_interleaved", `true`, "rope_interleaved"},
 		{"quantization_config", `{"quant_method":"bitsandbytes"}`, "quantization_config"},
+		{"quantization_config", `{"quant_method":"gptq","bits":4}`, `quant_method "gptq"`},
+		{"quantization_config", `{"quant_method":"bitsandbytes","load_in_8bit":true}`, "load_in_8bit"},
 		{"rope_scaling", `{"type":"dynamic","factor":2}`, `"dynamic"`},
 		{"rope_scaling", `{"rope_type":"linear","factor":2,"surprise":1}`, "surprise"},
 		{"rope_scaling", `{"rope_type":"linear"}`, "factor is 0"},

@@ -56,6 +56,7 @@ func Parse(text []byte) (*model.Config, error) {
 		f.refuse("is_causal is false: %w: a causal language model is needed", model.ErrUnsupported)
 	}
 	c := fam.read(f)
+	c.Quantized = quantized(f)
 	if f.err == nil {
 		f.err = check(c)
 	}
@@ -194,3 +195,23 @@ func str(f *fields, key, absent string) string           { return get(f, key, ab
 func num(f *fields, key string, absent int) int          { return get(f, key, absent) }
 func real(f *fields, key string, absent float64) float64 { return get(f, key, absent) }
 func flag(f *fields, key string) bool                    { return get(f, key, false) }
+
+// quantized reads quantization_config: whether linear layers are stored in bitsandbytes' 4 bits. How, each of them says itself; nothing else
+// of it changes a value, since the dtype that it names to compute in is, like the model's, not taken up: all is computed in float32.
+func quantized(f *fields) bool {
+	q := get(f, "quantization_config", (*struct {
+		Method string `json:"quant_method"`
+		In4    bool   `json:"load_in_4bit"`
+		In8    bool   `json:"load_in_8bit"`
+	})(nil))
+	switch {
+	case q == nil:
+	case q.In8:
+		f.refuse("quantization_config: load_in_8bit (LLM.int8): %w; bitsandbytes' 4 bits are", model.ErrUnsupported)
+	case q.Method != "bitsandbytes" && q.Method != "" || !q.In4:
+		f.refuse("quantization_config: quant_method %q: %w; bitsandbytes with load_in_4bit is", q.Method, model.ErrUnsupported)
+	default:
+		return true
+	}
+	return false
+}

@@ -6,17 +6,16 @@ import (
 	"slices"
 
 	"github.com/steelyard-ml/steelyard/model"
-	"github.com/steelyard-ml/steelyard/model/checkpoint"
 	"github.com/steelyard-ml/steelyard/model/cpu"
 	"github.com/steelyard-ml/steelyard/schemas"
 )
 
 // An Engine is what computes with the reference model. Options.Engine chooses one by its name.
 type Engine interface {
-	// Describe reads and checks the model of a directory. Every fault of it is found here.
-	Describe(dir string) (*Reference, error)
-	// Load returns the model of a directory, ready to score with so many threads (0: as many as the machine has). It stays loaded.
-	Load(dir string, threads int) (model.Scorer, error)
+	// Describe reads and checks a model. Every fault of it is found here.
+	Describe(m Model) (*Reference, error)
+	// Load returns a model, ready to score with so many threads (0: as many as the machine has). It stays loaded.
+	Load(m Model, threads int) (model.Scorer, error)
 }
 
 var engines = map[string]Engine{"": cpuEngine{}}
@@ -41,20 +40,24 @@ func engineOf(name string) (Engine, error) {
 // cpuEngine is model/cpu.
 type cpuEngine struct{}
 
-func (cpuEngine) Describe(dir string) (*Reference, error) {
-	d, err := checkpoint.Open(dir)
+func (cpuEngine) Describe(m Model) (*Reference, error) {
+	d, c, err := m.Open()
 	if err != nil {
 		return nil, err
 	}
 	defer d.Close()
-	c, err := d.Config()
-	if err != nil {
-		return nil, err
-	}
 	if err := d.Validate(c); err != nil {
 		return nil, err
 	}
+	added, err := m.OpenAdapter(c)
+	if err != nil {
+		return nil, err
+	}
+	defer added.Close()
 	items, err := d.Fingerprint(c, cpu.Numerics())
+	if err == nil {
+		items, err = added.Mark(items, d, c)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -65,18 +68,19 @@ func (cpuEngine) Describe(dir string) (*Reference, error) {
 	return r, nil
 }
 
-func (cpuEngine) Load(dir string, threads int) (model.Scorer, error) {
-	d, err := checkpoint.Open(dir)
+func (cpuEngine) Load(m Model, threads int) (model.Scorer, error) {
+	d, c, err := m.Open()
 	if err != nil {
 		return nil, err
 	}
-	c, err := d.Config()
+	added, err := m.OpenAdapter(c)
 	if err != nil {
 		d.Close()
 		return nil, err
 	}
-	sc, err := cpu.NewScorer(d, c, cpu.Options{Threads: threads})
+	sc, err := cpu.NewScorer(d, c, cpu.Options{Threads: threads, Adapter: added})
 	if err != nil {
+		added.Close()
 		d.Close()
 		return nil, err
 	}

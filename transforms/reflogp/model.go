@@ -25,19 +25,18 @@ type Reference struct {
 // references holds what Open found, so that launcher and workers of one process read the weights for their digest once.
 var references dofn.Shared[*Reference]
 
-// Open reads and checks a model directory with an engine and returns its reference: every fault of a model is found here, before any
-// work.
-func Open(ctx context.Context, engine, dir string) (*Reference, error) {
+// Open reads and checks a model with an engine and returns its reference: every fault of a model is found here, before any work.
+func Open(ctx context.Context, engine string, m Model) (*Reference, error) {
 	e, err := engineOf(engine)
 	if err != nil {
 		return nil, fmt.Errorf("reflogp: %w", err)
 	}
-	id, err := identity(engine, dir)
+	id, err := identity(engine, m)
 	if err != nil {
 		return nil, err
 	}
 	return references.Get(ctx, id, func(context.Context) (*Reference, error) {
-		r, err := e.Describe(dir)
+		r, err := e.Describe(m)
 		if err != nil {
 			return nil, fmt.Errorf("reflogp: %w", err)
 		}
@@ -97,7 +96,7 @@ func same(o Options, got schemas.Fingerprint) error {
 		return nil
 	}
 	return fmt.Errorf("reflogp: the model at %s is not the one this run was launched with (%s): give every worker the same files",
-		o.Model, strings.Join(faults, "; "))
+		o.Model.Dir, strings.Join(faults, "; "))
 }
 
 // turn lets one batch at a time into the engine, however many bundles there are: an engine uses all the cores it is given.
@@ -114,28 +113,37 @@ func (l *loaded) Score(ctx context.Context, b model.Batch, want model.Want) (mod
 	return l.Scorer.Score(ctx, b, want)
 }
 
-// identity names a directory and the files in it that a model is made of, with size and time, so that a directory whose files
-// were replaced is another model; and so is one of another engine.
-func identity(engine, dir string) (string, error) {
-	path, err := filepath.Abs(dir)
+// identity names a model and the files that it is made of, with size and time, so that a directory whose files were replaced is
+// another model; and so is one of another engine.
+func identity(engine string, m Model) (string, error) {
+	m, err := m.Absolute()
 	if err != nil {
 		return "", fmt.Errorf("reflogp: %w", err)
 	}
-	entries, err := os.ReadDir(path)
+	how, err := json.Marshal(m)
 	if err != nil {
-		return "", fmt.Errorf("reflogp: model: %w", err)
+		return "", fmt.Errorf("reflogp: %w", err)
 	}
-	id := engine + " " + path
-	for _, e := range entries {
-		if ext := filepath.Ext(e.Name()); ext != ".safetensors" && ext != ".json" {
+	id := engine + " " + string(how)
+	for _, dir := range []string{m.Dir, m.Adapter} {
+		if dir == "" {
 			continue
 		}
-		// Stat, not Info: model directories are often links into a store.
-		info, err := os.Stat(filepath.Join(path, e.Name()))
+		entries, err := os.ReadDir(dir)
 		if err != nil {
 			return "", fmt.Errorf("reflogp: model: %w", err)
 		}
-		id += fmt.Sprintf("\n%s %d %d", e.Name(), info.Size(), info.ModTime().UnixNano())
+		for _, e := range entries {
+			if ext := filepath.Ext(e.Name()); ext != ".safetensors" && ext != ".json" {
+				continue
+			}
+			// Stat, not Info: model directories are often links into a store.
+			info, err := os.Stat(filepath.Join(dir, e.Name()))
+			if err != nil {
+				return "", fmt.Errorf("reflogp: model: %w", err)
+			}
+			id += fmt.Sprintf("\n%s %d %d", e.Name(), info.Size(), info.ModTime().UnixNano())
+		}
 	}
 	return id, nil
 }

@@ -58,7 +58,7 @@ func TestBundles(t *testing.T) {
 }
 
 func TestModelThatIsNotThere(t *testing.T) {
-	f := &scoreFn{Options: Options{Model: t.TempDir() + "/none", WindowRows: 1}.withDefaults()}
+	f := &scoreFn{Options: Options{Model: Model{Dir: t.TempDir() + "/none"}, WindowRows: 1}.withDefaults()}
 	f.Setup()
 	err := f.ProcessElement(t.Context(), pair(0, []int32{1}, []int32{1}, []int32{2}), nil, nil)
 	if err == nil {
@@ -72,7 +72,7 @@ func TestSameModel(t *testing.T) {
 		t.Error(err)
 	}
 	found := schemas.Fingerprint{{Name: "weights", Digest: "sha256:bb"}, {Name: "numerics", Digest: "fma16/1"}}
-	err := same(Options{Model: "m", Fingerprint: launched}, found)
+	err := same(Options{Model: Model{Dir: "m"}, Fingerprint: launched}, found)
 	want := "reflogp: the model at m is not the one this run was launched with (weights is sha256:bb and should be sha256:aa): give every worker the same files"
 	if err == nil || err.Error() != want {
 		t.Errorf("another model: %v, want %s", err, want)

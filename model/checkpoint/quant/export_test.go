@@ -1,0 +1,4 @@
+package quant
+
+// CompressAt is Compress about a given offset.
+var CompressAt = compress
