@@ -71,6 +71,7 @@ func TestVariables(t *testing.T) {
 		{"no tools and an empty list of them", "{{ tools is none }}", chat.Input{Messages: `[{}]`, Tools: "[]"}, "False"},
 		{"documents may be null", "{{ documents is none }}", chat.Input{Messages: `[{}]`, Args: `{"documents": null}`}, "True"},
 		{"a namespace in itself", "{% set ns = namespace() %}{% set ns.ns = ns %}{{ ns }}", chat.Input{Messages: `[{}]`}, "<Namespace {'ns': <Namespace {...}>}>"},
+		{"and in a list in it", "{% set ns = namespace() %}{% set ns.v = [(ns,)] %}{{ ns.v }}{{ ns }}", chat.Input{Messages: `[{}]`}, "[(<Namespace {'v': [...]}>,)]<Namespace {'v': [(<Namespace {...}>,)]}>"},
 		{"the date in its own zone", "{{ strftime_now('%d %b %Y %H') }}", chat.Input{Messages: `[{}]`, Now: now}, "03 Feb 2024 04"},
 	} {
 		got, err := render(c.template, c.in)
