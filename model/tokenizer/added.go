@@ -1,8 +1,8 @@
 package tokenizer
 
 import (
-	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -26,7 +26,6 @@ type addedVocabulary struct {
 	ids             map[string]int32
 	tokens          map[int32]addedToken
 	special         map[string]struct{}
-	order           []addedToken // as added; a token added again with other properties is in it twice
 	raw, normalized *matcher
 }
 
@@ -56,17 +55,14 @@ func (v *addedVocabulary) add(token addedToken, vocab map[string]int32) int32 {
 	}
 	v.ids[token.Content] = id
 	v.tokens[id] = token
-	v.order = append(v.order, token)
 	return id
 }
 
 // index makes the two sets of patterns; call it when all tokens are added.
 func (v *addedVocabulary) index(n normalizer) error {
 	v.raw, v.normalized = &matcher{vocabulary: v}, &matcher{vocabulary: v}
-	// The crate lists special tokens before the others: of equal patterns the first counts.
-	order := slices.Clone(v.order)
-	slices.SortStableFunc(order, func(a, b addedToken) int { return cmp.Compare(v.class(a), v.class(b)) })
-	for _, token := range order {
+	for _, id := range slices.Sorted(maps.Keys(v.tokens)) {
+		token := v.tokens[id]
 		pattern, set := token.Content, v.raw
 		if token.Normalized {
 			set = v.normalized
@@ -77,17 +73,11 @@ func (v *addedVocabulary) index(n normalizer) error {
 		if pattern == "" {
 			return fmt.Errorf("added token %q is empty after normalization", token.Content)
 		}
-		set.insert(pattern, v.ids[token.Content])
+		if other, ok := set.insert(pattern, id); !ok {
+			return fmt.Errorf("added tokens %q and %q are the same after normalization", v.tokens[other].Content, token.Content)
+		}
 	}
 	return nil
-}
-
-// class is 0 for special tokens and 1 for others.
-func (v *addedVocabulary) class(token addedToken) int {
-	if _, special := v.special[token.Content]; special {
-		return 0
-	}
-	return 1
 }
 
 // A matcher finds patterns in a text: the leftmost first, the longest of those. It is a trie of bytes.
@@ -103,7 +93,8 @@ type node struct {
 	id       int32 // −1 where no pattern ends
 }
 
-func (m *matcher) insert(pattern string, id int32) {
+// insert adds a pattern; ok is false if it is there, for another id.
+func (m *matcher) insert(pattern string, id int32) (other int32, ok bool) {
 	if m.nodes == nil {
 		m.nodes = []node{{id: -1}}
 	}
@@ -119,9 +110,11 @@ func (m *matcher) insert(pattern string, id int32) {
 		}
 		at = child
 	}
-	if m.nodes[at].id < 0 {
-		m.nodes[at].id = id
+	if other := m.nodes[at].id; other >= 0 {
+		return other, false
 	}
+	m.nodes[at].id = id
+	return id, true
 }
 
 func (m *matcher) child(at int32, b byte) int32 {
@@ -193,20 +186,12 @@ func (m *matcher) split(text string, emit func(part string, id int32, start int)
 
 func isSpace(r rune) bool { return ucd.In(r, ucd.Space) }
 
-// word is \w of the crate's regular expressions: letters, marks, decimal digits, letter numbers, connectors, joiners and what else is
-// alphabetic.
-func word(r rune) bool {
-	const set = ucd.L | ucd.M | 1<<ucd.Nd | 1<<ucd.Nl | 1<<ucd.Pc
-	return ucd.In(r, set) || r == 0x200C || r == 0x200D || 0x24B6 <= r && r <= 0x24E9 ||
-		0x1F130 <= r && r <= 0x1F149 || 0x1F150 <= r && r <= 0x1F169 || 0x1F170 <= r && r <= 0x1F189
-}
-
 func beginsInWord(s string) bool {
 	r, n := utf8.DecodeRuneInString(s)
-	return n > 0 && word(r)
+	return n > 0 && ucd.Word(r)
 }
 
 func endsInWord(s string) bool {
 	r, n := utf8.DecodeLastRuneInString(s)
-	return n > 0 && word(r)
+	return n > 0 && ucd.Word(r)
 }

@@ -49,6 +49,37 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
+// BenchmarkBesideCrate encodes a book by paragraphs on one core, and has the crate do it, through Python, before and after: crate-MB/s is
+// its speed, ratio how many times as fast this package is.
+func BenchmarkBesideCrate(b *testing.B) {
+	parts := strings.SplitAfter(corpus(b), "\n\n")
+	size := 0
+	for _, part := range parts {
+		size += len(part)
+	}
+	for _, c := range realTokenizers {
+		b.Run(c.name, func(b *testing.B) {
+			p := startPeer(b)
+			dir := modelDir(b, c.name)
+			tk, err := Parse(file(b, dir, tokenizerFile), nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			ask := question{Dir: dir, Texts: parts, Time: true}
+			before := p.get(b, ask).Seconds
+			b.SetBytes(int64(size))
+			for b.Loop() {
+				for _, part := range parts {
+					tk.Encode(part, false)
+				}
+			}
+			seconds := min(before, p.get(b, ask).Seconds)
+			b.ReportMetric(float64(size)/seconds/1e6, "crate-MB/s")
+			b.ReportMetric(seconds/(b.Elapsed().Seconds()/float64(b.N)), "ratio")
+		})
+	}
+}
+
 // BenchmarkEncodeCold encodes without a word cache, so every word is merged.
 func BenchmarkEncodeCold(b *testing.B) {
 	text := corpus(b)

@@ -19,6 +19,9 @@ func (c component) absent() bool { return len(c.raw) == 0 || string(c.raw) == "n
 
 // kind returns the component's type, reading no further than it must: a model is most of the file.
 func (c component) kind() (string, error) {
+	if strings.Count(c.path, "[") > maxNesting {
+		return "", fmt.Errorf("%s: more than %d sequences in one another", c.path, maxNesting)
+	}
 	d := json.NewDecoder(bytes.NewReader(c.raw))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
 		return "", fmt.Errorf("%s: not an object", c.path)
@@ -43,6 +46,9 @@ func (c component) kind() (string, error) {
 	}
 	return "", nil
 }
+
+// maxNesting is how many sequences may be in one another: each is read once more for every one around it.
+const maxNesting = 20
 
 // fields decodes the component; a field that into lacks is an error, because it could change the ids.
 func (c component) fields(into any) error {

@@ -84,7 +84,7 @@ func TestConfig(t *testing.T) {
 			if c.added != "" {
 				added = append(added, c.added)
 			}
-			tk, err := parse(demoWith(t, replace, added...), []byte(c.config), []byte(c.older))
+			tk, err := parse(files{tokenizer: demoWith(t, replace, added...), config: []byte(c.config), special: []byte(c.older)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,10 +144,12 @@ func TestRefused(t *testing.T) {
 		{"normalizer", `{"type":"Lowercase"}`, "", `normalizer: type "Lowercase" is not supported`},
 		{"normalizer", `{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Nmt"}]}`, "", `normalizer.normalizers[1]: type "Nmt"`},
 		{"normalizer", `{"type":"NFC","form":1}`, "", `normalizer: json: unknown field "form"`},
-		{"normalizer", `{"type":"Replace","pattern":{"Regex":"a+"},"content":""}`, "", "normalizer: Replace"},
+		{"normalizer", `{"type":"Replace","pattern":{"Regex":"a*"},"content":""}`, "", `normalizer: the regular expression "a*" is not supported: it may match nothing`},
+		{"normalizer", `{"type":"Replace","pattern":{"String":""},"content":""}`, "", "normalizer: pattern must have"},
+		{"normalizer", `{"type":"Sequence","normalizers":[` + strings.Repeat(`{"type":"Replace","pattern":{"String":"a"},"content":"aa"},`, 40) + `{"type":"NFC"}]}`, "", "normalizer: a text could become 1000 times as long"},
 		{"normalizer", `"NFC"`, "", "normalizer: not an object"},
 		{"pre_tokenizer", `{"type":"Whitespace"}`, "", `pre_tokenizer: type "Whitespace"`},
-		{"pre_tokenizer", `{"type":"Split","pattern":{"Regex":"[a-z]+"},"behavior":"Isolated","invert":false}`, "", `regular expression "[a-z]+"`},
+		{"pre_tokenizer", `{"type":"Split","pattern":{"Regex":"\\p{Han}+"},"behavior":"Isolated","invert":false}`, "", `pre_tokenizer: the regular expression "\\p{Han}+" is not supported: at byte 3: \p{Han}`},
 		{"pre_tokenizer", `{"type":"Split","pattern":{"String":"a"},"behavior":"Sideways","invert":false}`, "", `behavior "Sideways"`},
 		{"pre_tokenizer", `{"type":"Split","pattern":{"String":""},"behavior":"Isolated","invert":false}`, "", "pattern must have"},
 		{"pre_tokenizer", `{"type":"Sequence","pretokenizers":[{"type":"ByteLevel","add_prefix_space":false},{"type":"Digits"}]}`, "", "pretokenizers[1]: nothing is supported after ByteLevel"},
@@ -156,6 +158,17 @@ func TestRefused(t *testing.T) {
 		{"pre_tokenizer", `{"type":"Metaspace","replacement":"_","prepend_scheme":"first","add_prefix_space":false}`, "", "add_prefix_space is false"},
 		{"model", `{"type":"WordPiece","vocab":{}}`, "", `model: type "WordPiece"`},
 		{"model", `null`, "", "model: missing"},
+		{"model", `{"type":"Unigram","vocab":[["a",-1]]}`, "", "model: unk_id is missing"},
+		{"model", `{"type":"Unigram","unk_id":1,"vocab":[["a",-1]]}`, "", "model: unk_id 1, but vocab has 1 pieces"},
+		{"model", `{"type":"Unigram","unk_id":-1,"vocab":[]}`, "", "model: unk_id -1"},
+		{"model", `{"type":"Unigram","unk_id":0,"vocab":[["a",-1],["a",-2]]}`, "", `model: vocab[1]: "a" is vocab[0], too`},
+		{"model", `{"type":"Unigram","unk_id":0,"vocab":[["a"]]}`, "", "a piece with 1 values"},
+		{"model", `{"type":"Unigram","unk_id":0,"vocab":[["a","b"]]}`, "", "is not a number"},
+		{"model", `{"type":"Unigram","unk_id":0,"vocab":[["a",1e999]]}`, "", "out of range"},
+		{"model", `{"type":"Unigram","unk_id":0,"vocab":[["a",-1]],"alpha":0.1}`, "", `unknown field "alpha"`},
+		{"model", `{"type":"Unigram","unk_id":0,"vocab":[["a",-1]]}`, `{"tokenizer_class":"GPT2Tokenizer"}`, "a Unigram is not supported there"},
+		{"model", `{"type":"WordLevel","vocab":{}}`, "", `model: type "WordLevel"`},
+		{"model", `{"type":"BPE","vocab":{"a":0,"b":0},"merges":[]}`, "", `"a" and "b" have the id 0`},
 		{"model", model(`,"dropout":0.1`), "", "dropout"},
 		{"model", model(`,"end_of_word_suffix":"</w>"`), "", "end_of_word_suffix"},
 		{"model", model(`,"continuing_subword_prefix":"##"`), "", "continuing_subword_prefix"},
@@ -169,6 +182,9 @@ func TestRefused(t *testing.T) {
 		{"post_processor", `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x","type_id":0}}],"pair":[],"special_tokens":{}}`, "", `special_tokens lacks "x"`},
 		{"post_processor", `{"type":"TemplateProcessing","single":[{"Sequence":{"id":"B","type_id":0}}],"pair":[],"special_tokens":{}}`, "", "neither a SpecialToken nor the Sequence A"},
 		{"post_processor", `{"type":"Sequence","processors":[{"type":"BertProcessing","sep":["a",1],"cls":["b",2]},{"type":"BertProcessing","sep":["a",1],"cls":["b",2]}]}`, "", "processors[1]: a second"},
+		{"post_processor", `{"type":"BertProcessing","sep":["a",1],"cls":["b",9999]}`, "", "post_processor: its id 9999 has no token"},
+		{"post_processor", `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x","type_id":0}}],"pair":[],"special_tokens":{"x":{"id":"x","ids":[-1],"tokens":["x"]}}}`, "", "post_processor: its id -1 has no token"},
+		{"decoder", strings.Repeat(`{"type":"Sequence","decoders":[`, 30) + `{"type":"Fuse"}` + strings.Repeat("]}", 30), "", "more than 20 sequences in one another"},
 		{"decoder", `{"type":"CTC"}`, "", `decoder: type "CTC"`},
 		{"decoder", `{"type":"Strip","content":"ab","start":1,"stop":0}`, "", "one character"},
 		{"added_tokens", `[{"id":7,"content":"<x>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]`, "", `added_tokens[0]: "<x>" must have the id 2048`},
@@ -177,6 +193,15 @@ func TestRefused(t *testing.T) {
 		{"", "", `{"added_tokens_decoder":{"5":{"content":"<x>"}}}`, `gives "<x>" the id 5`},
 		{"", "", `{"added_tokens_decoder":{"five":{"content":"<x>"}}}`, `key "five" is not an id`},
 		{"", "", `{"eos_token":5}`, "eos_token"},
+		{"", "", `{"tokenizer_class":"T5Tokenizer"}`, "transformers builds its T5Tokenizer anew from the vocabulary"},
+		{"", "", `{"tokenizer_class":"GPT2Tokenizer","add_prefix_space":null}`, "add_prefix_space is null"},
+		{"", "", `{"tokenizer_class":"GemmaTokenizer","unk_token":null}`, "GemmaTokenizer needs one"},
+		{"", "", `{"tokenizer_class":5}`, "tokenizer_class"},
+		{"", "", `{"auto_map":{"AutoTokenizer":["a.B",null]}}`, "auto_map names a tokenizer with code of its own"},
+		{"", "", `{"fix_mistral_regex":true}`, "fix_mistral_regex is true"},
+		{"", "", `{"fast_tokenizer_files":["tokenizer.4.json"]}`, "fast_tokenizer_files"},
+		{"pre_tokenizer", `{"type":"Metaspace","replacement":"_","prepend_scheme":"first"}`, "", "could take away what a text begins with"},
+		{"added_tokens", `[{"id":2048,"content":"a<x>","normalized":true},{"id":2049,"content":"b<x>","normalized":true}]`, "", `"a<x>" and "b<x>" are the same after normalization`},
 		{"", "", `[]`, "tokenizer_config.json"},
 	} {
 		replace := map[string]string{}
@@ -185,6 +210,9 @@ func TestRefused(t *testing.T) {
 		}
 		if c.field == "model" {
 			replace["added_tokens"] = "[]"
+		}
+		if strings.Contains(c.want, "could take away") || strings.Contains(c.want, "the same after") {
+			replace["normalizer"] = `{"type":"Sequence","normalizers":[{"type":"Replace","pattern":{"String":"b"},"content":"a"},{"type":"Replace","pattern":{"String":" "},"content":""}]}`
 		}
 		_, err := Parse(demoWith(t, replace), []byte(c.config))
 		if err == nil || !strings.Contains(err.Error(), c.want) {

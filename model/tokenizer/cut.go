@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"fmt"
 
+	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/onig"
 	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/scan"
 )
 
@@ -48,12 +49,21 @@ func cutOf(c component) (preTokenizer, error) {
 	case f.Pattern.String != nil && *f.Pattern.String != "":
 		return cut{scan.Literal(*f.Pattern.String), k, f.Invert}, nil
 	case f.Pattern.Regex != nil:
-		if find, ok := scan.Pattern(*f.Pattern.Regex); ok {
-			return cut{find, k, f.Invert}, nil
+		find, err := pattern(*f.Pattern.Regex)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.path, err)
 		}
-		return nil, fmt.Errorf("%s: the regular expression %q is not one of those this package has a scanner for", c.path, *f.Pattern.Regex)
+		return cut{find, k, f.Invert}, nil
 	}
 	return nil, fmt.Errorf("%s: pattern must have a String that is not empty or a Regex", c.path)
+}
+
+// pattern returns what finds a regular expression: a scanner written for it, or a matcher.
+func pattern(regex string) (scan.Finder, error) {
+	if find, ok := scan.Pattern(regex); ok {
+		return find, nil
+	}
+	return onig.Compile(regex)
 }
 
 // A span is a part of a text; match says that the pattern (or, inverted, what is between) matched it.

@@ -19,12 +19,27 @@ func FuzzParse(f *testing.F) {
 	f.Add(`{"pre_tokenizer":{"type":"Metaspace","replacement":"▁"},"decoder":{"type":"Strip","content":"a","start":9,"stop":9},`+model+`}`, `null`, "a b")
 	f.Add(`{"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":true},"decoder":{"type":"ByteLevel"},`+model+`}`, ``, "\xff\xf0\x90")
 	f.Add(`{"post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0}}]},"decoder":{"type":"ByteFallback"},`+model+`}`, `[]`, "A")
+	const unigram = `"model":{"type":"Unigram","unk_id":0,"byte_fallback":true,"vocab":[["<unk>",0],["a",-1.5],["ab",-2e0],["▁",-0.30000000000000004],["b",-12345678901234567890123.5],["<0x41>",-9]]}`
+	f.Add(`{"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":false},`+unigram+`}`, `{"clean_up_tokenization_spaces":true}`, "ab A ba <unk>")
+	f.Add(`{"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":false},{"type":"Split","pattern":{"Regex":"(?i:'s|'t)|[^\\s\\p{L}]?+\\w+?(?!a\\b)|.+$"},"behavior":"MergedWithNext","invert":true},{"type":"ByteLevel","use_regex":true}]},`+unigram+`}`, ``, "it's 12\n")
+	f.Add(`{"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"Regex":"a{2,}|[b-d]"},"content":"x"}]},"decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Metaspace","replacement":"▁"},{"type":"Fuse"}]},`+model+`}`, `{"unk_token":"a"}`, "aab é\u0301")
+	f.Add(`{"post_processor":{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"RobertaProcessing","sep":["a",0],"cls":["b",1],"trim_offsets":true,"add_prefix_space":false}]},"pre_tokenizer":{"type":"Split","pattern":{"String":" "},"behavior":"Contiguous","invert":false},`+model+`}`, `{"tokenizer_class":"LlamaTokenizer","legacy":false,"unk_token":"b"}`, "a  b")
+	f.Add(`{"added_tokens":[{"id":5,"content":"<x>"}],`+model+`}`, `{"tokenizer_class":"GemmaTokenizer","unk_token":"a","added_tokens_decoder":{"5":{"content":"<x>","lstrip":true}},"extra_special_tokens":["<y>"]}`, "<x> <y> ▁ab")
+	f.Add(`{"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"b","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"special_tokens":{"b":{"id":"b","ids":[1],"tokens":["b"]}}},`+model+`}`, `{"tokenizer_class":"GPTNeoXTokenizer","add_prefix_space":true}`, "ab")
 	f.Fuzz(func(t *testing.T, file, config, text string) {
 		tk, err := Parse([]byte(file), []byte(config))
 		if err != nil {
 			return
 		}
 		ids := tk.Encode(text, true)
+		for _, id := range ids {
+			if _, ok := tk.Token(id); !ok {
+				t.Fatalf("id %d has no token", id)
+			}
+		}
+		if !slices.Equal(tk.Encode(text, true), ids) {
+			t.Fatal("other ids at the second time")
+		}
 		tk.Decode(ids, false)
 		tk.Decode(ids, true)
 		tk.EOS()
@@ -48,6 +63,28 @@ func FuzzEncode(f *testing.F) {
 			t.Errorf("%q came back as %q", want, got)
 		}
 	})
+}
+
+// TestHistory checks that what was encoded before changes nothing.
+func TestHistory(t *testing.T) {
+	for _, data := range [][]byte{file(t, filepath.Join(tol.Root(t), "testdata/goldens/smollm2"), tokenizerFile), spmLike(t), []byte(unigramFile(2, `"normalizer":null,"pre_tokenizer":null`))} {
+		tk, err := Parse(data, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts := randomTexts(41, 500, []string{"<s>", "<|im_start|>", " the"})
+		for i := range 2 * len(texts) {
+			text := texts[(i*197)%len(texts)]
+			got := tk.Encode(text, true)
+			kept := tk.encoders.Get()
+			tk.encoders.Put(tk.encoders.New())
+			want := tk.Encode(text, true) // with a new session
+			tk.encoders.Put(kept)
+			if !slices.Equal(got, want) {
+				t.Errorf("%q: %v, and %v without a past", text, got, want)
+			}
+		}
+	}
 }
 
 // TestConcurrent checks that goroutines share a tokenizer.

@@ -23,7 +23,7 @@ type want struct {
 }
 
 // readLines decodes a gzipped file of JSON lines.
-func readLines[T any](t *testing.T, path string) []T {
+func readLines[T any](t testing.TB, path string) []T {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -94,7 +94,12 @@ func TestGoldens(t *testing.T) {
 			if len(texts) != len(wants) {
 				t.Fatalf("%d strings, but %d results", len(texts), len(wants))
 			}
-			tk := load(t, modelDir(t, name))
+			// tokenizer.json alone, as the goldens were made: transformers' class for Llama 2 gives other ids where a text begins with
+			// a space.
+			tk, err := Parse(file(t, modelDir(t, name), tokenizerFile), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
 			failures := 0
 			for i, w := range wants {
 				w.Text = texts[i]

@@ -7,16 +7,18 @@ import (
 	"strings"
 
 	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/bpe"
+	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/unigram"
 )
 
 // A subwordModel is a vocabulary and how to encode words with it.
 type subwordModel struct {
 	vocab   map[string]int32
 	session func() session
+	bpe     bool
 }
 
 // modelOf returns the model of a component; byteLevel says that its words are bytes.
-func modelOf(c component, byteLevel bool) (*subwordModel, error) {
+func modelOf(c component, byteLevel bool, with *config) (*subwordModel, error) {
 	if c.absent() {
 		return nil, fmt.Errorf("%s: missing", c.path)
 	}
@@ -26,12 +28,70 @@ func modelOf(c component, byteLevel bool) (*subwordModel, error) {
 	}
 	switch kind {
 	case "BPE", "": // files of the first releases don't name it
-		return bpeOf(c, byteLevel)
+		return bpeOf(c, byteLevel, with)
+	case "Unigram":
+		if with.plan != nil {
+			return nil, fmt.Errorf("%s: tokenizer_class %s needs a BPE model; a Unigram is not supported there", c.path, with.plan.Class)
+		}
+		return unigramOf(c, byteLevel)
 	}
-	return nil, c.unknown(kind, "BPE")
+	return nil, c.unknown(kind, "BPE", "Unigram")
 }
 
-func bpeOf(c component, byteLevel bool) (*subwordModel, error) {
+func unigramOf(c component, byteLevel bool) (*subwordModel, error) {
+	var f struct {
+		typed
+		Vocab        []scored `json:"vocab"`
+		UnknownID    *int     `json:"unk_id"`
+		ByteFallback bool     `json:"byte_fallback"`
+	}
+	if err := c.fields(&f); err != nil {
+		return nil, err
+	}
+	if f.UnknownID == nil {
+		return nil, fmt.Errorf("%s: unk_id is missing; give the id of the token for what the vocabulary lacks", c.path)
+	}
+	pieces := make([]unigram.Piece, len(f.Vocab))
+	for i, s := range f.Vocab {
+		pieces[i] = unigram.Piece(s)
+	}
+	m, err := unigram.New(pieces, *f.UnknownID, f.ByteFallback)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.path, err)
+	}
+	model := &subwordModel{vocab: m.Vocab(), session: func() session { return m.Session() }}
+	if byteLevel {
+		model.session = func() session { return spelled{m.Session()} }
+	}
+	return model, nil
+}
+
+// A scored piece is [piece, score].
+type scored unigram.Piece
+
+// UnmarshalJSON reads the pair.
+func (s *scored) UnmarshalJSON(data []byte) error {
+	var pair []json.RawMessage
+	if err := json.Unmarshal(data, &pair); err != nil {
+		return err
+	}
+	if len(pair) != 2 {
+		return fmt.Errorf("vocab: a piece with %d values instead of a token and its score", len(pair))
+	}
+	if err := json.Unmarshal(pair[0], &s.Token); err != nil {
+		return err
+	}
+	return json.Unmarshal(pair[1], &s.Score)
+}
+
+// spelled writes words in the byte-level alphabet before the model sees them.
+type spelled struct{ session }
+
+func (s spelled) Append(dst []int32, word string) []int32 {
+	return s.session.Append(dst, bpe.Spell(word))
+}
+
+func bpeOf(c component, byteLevel bool, with *config) (*subwordModel, error) {
 	var f struct {
 		typed
 		Vocab        map[string]int32 `json:"vocab"`
@@ -46,6 +106,15 @@ func bpeOf(c component, byteLevel bool) (*subwordModel, error) {
 	}
 	if err := c.fields(&f); err != nil {
 		return nil, err
+	}
+	if p := with.plan; p != nil {
+		f.Dropout, f.Prefix, f.Suffix, f.IgnoreMerges = 0, "", "", false
+		f.FuseUnknown, f.ByteFallback, f.Unknown = p.FuseUnknown, p.ByteFallback, ""
+		if p.Unknown {
+			if f.Unknown = with.named["unk_token"]; f.Unknown == "" {
+				return nil, fmt.Errorf("%s: unk_token: %s needs one", configFile, p.Class)
+			}
+		}
 	}
 	switch {
 	case f.Dropout != 0:
@@ -62,7 +131,7 @@ func bpeOf(c component, byteLevel bool) (*subwordModel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.path, err)
 	}
-	return &subwordModel{f.Vocab, func() session { return m.Session() }}, nil
+	return &subwordModel{f.Vocab, func() session { return m.Session() }, true}, nil
 }
 
 // A mergeList is merges by rank, which files give as "left right" or, since a token may hold a space, as ["left", "right"].

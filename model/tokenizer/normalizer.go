@@ -3,8 +3,10 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/scan"
 	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/ucd"
 )
 
@@ -69,8 +71,12 @@ func (p prepend) normalize(text string) string {
 	return string(p) + text
 }
 
-// A replace puts one string for another, in text as a normalizer and in each token as a decoder.
-type replace struct{ old, new string }
+// A replace puts a string for what a pattern finds, in text as a normalizer and in each token as a decoder.
+type replace struct {
+	old  string      // "" for a regular expression
+	find scan.Finder // of a regular expression
+	new  string
+}
 
 func replaceOf(c component) (replace, error) {
 	var f struct {
@@ -81,13 +87,68 @@ func replaceOf(c component) (replace, error) {
 	if err := c.fields(&f); err != nil {
 		return replace{}, err
 	}
-	if f.Pattern.String == nil || *f.Pattern.String == "" {
-		return replace{}, fmt.Errorf("%s: Replace is supported only for a pattern of a String that is not empty", c.path)
+	switch {
+	case f.Pattern.String != nil && *f.Pattern.String != "":
+		return replace{old: *f.Pattern.String, new: f.Content}, nil
+	case f.Pattern.Regex != nil:
+		find, err := pattern(*f.Pattern.Regex)
+		if err != nil {
+			return replace{}, fmt.Errorf("%s: %w", c.path, err)
+		}
+		return replace{find: find, new: f.Content}, nil
 	}
-	return replace{*f.Pattern.String, f.Content}, nil
+	return replace{}, fmt.Errorf("%s: pattern must have a String that is not empty or a Regex", c.path)
 }
 
-func (r replace) normalize(text string) string { return strings.ReplaceAll(text, r.old, r.new) }
+func (r replace) normalize(text string) string {
+	if r.old != "" {
+		return strings.ReplaceAll(text, r.old, r.new)
+	}
+	var b strings.Builder
+	done := 0
+	for done < len(text) {
+		start, end := r.find(text, done)
+		b.WriteString(text[done:start])
+		if start < end {
+			b.WriteString(r.new)
+		}
+		done = end
+	}
+	return b.String()
+}
+
+// maxGrowth is how many times as long a normalizer may make a text: a file of a kilobyte could double it a hundred times.
+const maxGrowth = 1000
+
+// growth returns how many times as long a normalizer may make a text, at least, up to maxGrowth.
+func growth(n normalizer) int {
+	switch n := n.(type) {
+	case form:
+		return 3 // at worst, in bytes: U+0390 and others decompose to three times as many
+	case prepend:
+		return 1 + len(n)
+	case replace:
+		return 1 + len(n.new)/max(len(n.old), 1)
+	case normalizers:
+		product := 1
+		for _, part := range n {
+			product = min(product*growth(part), maxGrowth)
+		}
+		return product
+	}
+	return 1
+}
+
+// shortens reports whether a normalizer could take away what a text begins with, so that what it leaves begins elsewhere.
+func shortens(n normalizer) bool {
+	switch n := n.(type) {
+	case replace:
+		return n.new == ""
+	case normalizers:
+		return slices.ContainsFunc(n, shortens)
+	}
+	return false
+}
 
 // normalizers are applied one after the other.
 type normalizers []normalizer

@@ -75,9 +75,9 @@ func TestPieces(t *testing.T) {
 		find, _ := scan.Pattern(c.Pattern)
 		switch c.Pattern {
 		case "Digits True":
-			find = scan.Numbers(1)
+			find = scan.Numerals(true)
 		case "Digits False":
-			find = scan.Numbers(scan.Unlimited)
+			find = scan.Numerals(false)
 		}
 		if find == nil {
 			t.Fatalf("no scanner for %s", c.Pattern)

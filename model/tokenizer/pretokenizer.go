@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/scan"
@@ -33,10 +34,7 @@ func preTokenizerOf(c component) (preTokenizer, error) {
 			IndividualDigits bool `json:"individual_digits"`
 		}
 		err := c.fields(&f)
-		if f.IndividualDigits {
-			return cut{find: scan.Numbers(1)}, err
-		}
-		return cut{find: scan.Numbers(scan.Unlimited)}, err
+		return cut{find: scan.Numerals(f.IndividualDigits)}, err
 	case "Metaspace":
 		return metaspaceOf(c)
 	case "Split":
@@ -163,6 +161,17 @@ func (f metaspaceFields) scheme(c component) (string, error) {
 		return "", fmt.Errorf("%s: prepend_scheme %q is not supported (supported: always, first, never)", c.path, where)
 	}
 	return where, nil
+}
+
+// first reports whether a pre-tokenizer does another thing where the input begins.
+func first(t preTokenizer) bool {
+	switch t := t.(type) {
+	case metaspace:
+		return t.where == "first"
+	case preTokenizers:
+		return slices.ContainsFunc(t, first)
+	}
+	return false
 }
 
 func (m metaspace) split(dst []piece, p piece) []piece {

@@ -18,6 +18,7 @@ type Tokenizer struct {
 	decoder       decoder       // nil for none
 
 	named    map[string]string // bos_token and so on
+	cleanUp  bool              // Decode takes out spaces before punctuation
 	encoders sync.Pool         // of *encoder
 }
 
@@ -119,10 +120,21 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
 		}
 		tokens = append(tokens, token)
 	}
-	if t.decoder == nil {
-		return strings.Join(tokens, " ")
+	text := strings.Join(tokens, " ")
+	if t.decoder != nil {
+		text = strings.Join(t.decoder.decode(tokens), "")
 	}
-	return strings.Join(t.decoder.decode(tokens), "")
+	if t.cleanUp {
+		for _, c := range cleanings {
+			text = strings.ReplaceAll(text, c[0], c[1])
+		}
+	}
+	return text
+}
+
+// cleanings is clean_up_tokenization of transformers.
+var cleanings = [...][2]string{
+	{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
 }
 
 // VocabSize returns one more than the greatest id.

@@ -1,6 +1,6 @@
 """Writes the expected results of this directory with the Rust crate tokenizers.
 
-    pip install tokenizers==0.22.2
+    pip install tokenizers==0.23.3
     python testdata/oracle.py [N]    # from model/tokenizer; N random strings a file, 60 by default
 
 ids.jsonl.gz         the vendored tokenizers on strings written here and on random ones
@@ -36,7 +36,7 @@ WRITTEN = [
     "<|im_start|>user\nHi<|im_end|>\n", "<|endoftext|>", " <|im_end|> <|im_end|>", "<|im_end", "a<|im_start|>b",
     "def f(x):\n    return x  # twice\n\n\n", "\u00a0\u2003\u3000x\u0085y\u2028z", "x\u200by\u200cz\ufeff", "\ufffd\ufffd", "\x00\x01\x7f",
     "a" * 300, "ab" * 100, "=-" * 60, " " * 70 + "x", "\n" * 40, "aA" * 30, "http://example.com/a/b?c=d&e=f", "▁a▁▁b", "<0x41>",
-    "𞤀𞤢 Ꟛ Ꟗ𑀓", "a\u0315\u0300\u05ae\u0334b", "q\u0307\u0323", "x" + "\u0301" * 40 + "y", "…—“quoted”", "foo/\n//\n\n bar", "A'Sx B'LL c'Re",
+    "𞤀𞤢 Ꟛ Ꟗ𑀓", "x\U00011de3\U00011de41\U00016ff5\U00016ff7", "a\u0315\u0300\u05ae\u0334b", "q\u0307\u0323", "x" + "\u0301" * 40 + "y", "…—“quoted”", "foo/\n//\n\n bar", "A'Sx B'LL c'Re",
 ]
 
 
@@ -111,6 +111,24 @@ def spm(unknown=True, **options):
             "ignore_merges": options.get("ignore", False), "vocab": {t: i for i, t in enumerate(tokens)}, "merges": [list(m) for m in merges]}
 
 
+def unigram(fallback):
+    """A small Unigram: sums of its scores are often the same, or differ in the last bit."""
+    scores = [-1.0, -2.0, -0.1, -0.2, -0.30000000000000004, -15.275492379532281, -1.8771917354846979, 0.0]
+    chars = "▁abcdeghilmnorstuwxyzHXYZ12.,!'é日"
+    tokens = ["<unk>", "<s>", "</s>"] + ["<0x%02X>" % b for b in range(256)] + list(chars)
+    tokens += [a + b for a in "▁abelo" for b in "▁abelotw"] + ["abab", "▁He", "llo", "Hello", "▁world", "aba", "éé", "日é"]
+    return {"type": "Unigram", "unk_id": 0, "byte_fallback": fallback, "vocab": [[t, scores[i * 7 % 8]] for i, t in enumerate(tokens)]}
+
+
+# Expressions that have no scanner of their own: DeepSeek's, Qwen3.5's, and what else the matcher takes.
+MATCHED = [
+    r"\s?[A-Za-zµÀ-ÖØ-öø-ƺ]+", r"\s?[!-/:-~！-／：-～‘-‟　-。]+", r"\s+$", r"[一-龥぀-ゟ゠-ヿ]+",
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    r"\w+|[^\w\s]+", r"\bthe\b|\B\w", r"^a|b$", r".+?é|.", r"(?>a+)b|a++x|a", r"(?=[A-Z])\w|(?!a)\w+?(?=b|$)", r"a{2,3}|(?:ab){2}",
+]
+
+
 def variants(vocab):
     """Names, and what they replace in the demo tokenizer.json, whose vocabulary is given."""
     for i, p in enumerate(PATTERNS):
@@ -157,6 +175,14 @@ def variants(vocab):
         for apart in [True, False]:
             meta = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": apart}
             yield f"metaspace {scheme} {apart}", {**base, "normalizer": None, "pre_tokenizer": meta, "decoder": meta, "model": spm()}
+    for fallback in [True, False]:
+        for scheme in ["always", "first"]:
+            meta = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": fallback}
+            yield f"unigram {fallback} {scheme}", {**base, "normalizer": None, "pre_tokenizer": meta, "decoder": meta, "model": unigram(fallback)}
+    for p in MATCHED:
+        yield f"matched {p}", {"pre_tokenizer": byte_level(split({"Regex": p}))}
+    yield "replaced", {"normalizer": {"type": "Replace", "pattern": {"Regex": "[ab]+|\\s{2,}"}, "content": "é"},
+                       "decoder": {"type": "Sequence", "decoders": [level, {"type": "Replace", "pattern": {"Regex": "[0-9]"}, "content": "#"}]}}
     yield "gemma", {**base, "normalizer": prepend["normalizers"][1], "pre_tokenizer": split({"String": " "}, "MergedWithPrevious"), "model": spm()}
 
 

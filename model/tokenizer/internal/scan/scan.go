@@ -144,6 +144,40 @@ func Numbers(n int) Finder {
 	}
 }
 
+// Numerals finds what the component Digits does: a numeral or, unless apart, a run of them.
+func Numerals(apart bool) Finder {
+	return func(s string, from int) (int, int) {
+		start := from
+		for start < len(s) && numeral(s, start) == 0 {
+			start++ // into the bytes of a character at worst, where no numeral begins
+		}
+		end := start
+		for n := numeral(s, end); n > 0; n = numeral(s, end) {
+			if end += n; apart {
+				break
+			}
+		}
+		return start, end
+	}
+}
+
+// numeral returns the length of the numeral at i, 0 for none.
+func numeral(s string, i int) int {
+	if i >= len(s) {
+		return 0
+	}
+	if b := s[i]; b < utf8.RuneSelf {
+		if asciiClass[b] == number {
+			return 1
+		}
+		return 0
+	}
+	if r, n := utf8.DecodeRuneInString(s[i:]); ucd.Numeric(r) {
+		return n
+	}
+	return 0
+}
+
 // GPT2 is ByteLevel's pattern. Like the ones below it matches everywhere, so a match begins where the last one ends.
 func GPT2(s string, i int) (int, int) {
 	if n := contractionAt(s, i, false); n > 0 {

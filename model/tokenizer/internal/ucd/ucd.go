@@ -105,3 +105,46 @@ func paged() (*[maxRune/pageSize + 1]uint8, [][pageSize]Category) {
 	}
 	return index, pages
 }
+
+// Named returns the set of a name as \p{…} has it: a category or the letter of several.
+func Named(name string) (Set, bool) {
+	if s, ok := letters[name]; ok {
+		return s, true
+	}
+	for i, n := range names {
+		if n == name {
+			s := Set(1) << i
+			if Category(i) == Cc {
+				s |= 1 << Ws
+			}
+			return s, true
+		}
+	}
+	return 0, false
+}
+
+var names = [...]string{
+	"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So",
+	"Zs", "Zl", "Zp", "Cc", "Cf", "Co", "Cn", "Cs",
+}
+
+var letters = map[string]Set{
+	"L": L, "M": M, "N": N,
+	"P": 1<<Pc | 1<<Pd | 1<<Ps | 1<<Pe | 1<<Pi | 1<<Pf | 1<<Po,
+	"S": 1<<Sm | 1<<Sc | 1<<Sk | 1<<So,
+	"Z": 1<<Zs | 1<<Zl | 1<<Zp,
+	"C": 1<<Cc | 1<<Cf | 1<<Co | 1<<Cn | 1<<Cs | 1<<Ws,
+}
+
+// Numeric is char::is_numeric of Rust, whose tables are a version of Unicode ahead of those of the regular expressions.
+func Numeric(r rune) bool {
+	return In(r, N) || 0x11DE0 <= r && r <= 0x11DE9 || 0x16FF4 <= r && r <= 0x16FF6
+}
+
+// Word is \w of the crate's regular expressions: letters, marks, decimal digits, letter numbers, connectors, joiners and what else is
+// alphabetic.
+func Word(r rune) bool {
+	const set = L | M | 1<<Nd | 1<<Nl | 1<<Pc
+	return In(r, set) || r == 0x200C || r == 0x200D || 0x24B6 <= r && r <= 0x24E9 ||
+		0x1F130 <= r && r <= 0x1F149 || 0x1F150 <= r && r <= 0x1F169 || 0x1F170 <= r && r <= 0x1F189
+}
