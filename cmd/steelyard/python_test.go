@@ -117,7 +117,7 @@ func TestTransformersLoadsWhatWasTrained(t *testing.T) {
 	if got.DType != "torch.float32" {
 		t.Errorf("transformers loads the weights as %s, want torch.float32", got.DType)
 	}
-	ours := score(t, runDir, "", all)
+	ours := sums(score(t, runDir, "", all))
 	moved := 0.0
 	for i, p := range all {
 		for side, ref := range [2]float64{p.RefChosenLogps, p.RefRejectedLogps} {
@@ -149,8 +149,9 @@ func pairsFile(t *testing.T, pairs []schemas.CachedPair) string {
 	return file
 }
 
-// score returns the sums of pairs under the model in a directory, with an adapter where one is named.
-func score(t *testing.T, dir, adapterDir string, pairs []schemas.CachedPair) [][2]float64 {
+// score returns the log-probabilities of every completion token of pairs, chosen and rejected, under the model in a directory, with an
+// adapter where one is named.
+func score(t *testing.T, dir, adapterDir string, pairs []schemas.CachedPair) [][2][]float64 {
 	t.Helper()
 	d, err := checkpoint.Open(dir)
 	if err != nil {
@@ -173,7 +174,7 @@ func score(t *testing.T, dir, adapterDir string, pairs []schemas.CachedPair) [][
 		t.Fatal(err)
 	}
 	defer scorer.Close()
-	out := make([][2]float64, len(pairs))
+	out := make([][2][]float64, len(pairs))
 	for i, p := range pairs {
 		var b model.Batch
 		b.Add(p.PromptIDs, p.ChosenIDs, p.RejectedIDs)
@@ -186,7 +187,20 @@ func score(t *testing.T, dir, adapterDir string, pairs []schemas.CachedPair) [][
 			if j >= len(p.ChosenIDs) {
 				side = 1
 			}
-			out[i][side] += float64(v)
+			out[i][side] = append(out[i][side], float64(v))
+		}
+	}
+	return out
+}
+
+// sums adds up what score returns.
+func sums(tokens [][2][]float64) [][2]float64 {
+	out := make([][2]float64, len(tokens))
+	for i, p := range tokens {
+		for side, values := range p {
+			for _, v := range values {
+				out[i][side] += v
+			}
 		}
 	}
 	return out

@@ -1,7 +1,6 @@
 package cpu
 
 import (
-	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/norm"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/rotary"
@@ -115,9 +114,4 @@ func (e *Engine) rotate(r *run, w *layer, qkv []float32, t rotary.Turn) {
 			w.rotary.Rotate(row[a.Key(g):][:a.Dim], r.pos[i], t)
 		}
 	})
-}
-
-// add computes y += x.
-func (e *Engine) add(y, x []float32) {
-	e.threads.Chunks(len(y), func(from, to int) { simd.Add(y[from:to], x[from:to]) })
 }
