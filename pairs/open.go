@@ -41,8 +41,8 @@ var (
 	bom          = []byte{0xef, 0xbb, 0xbf}
 )
 
-// maxZstdWindow bounds the memory a zstd frame may ask for; `zstd --long=31` uses this much.
-const maxZstdWindow = 2 << 30
+// maxZstdWindow bounds the memory a zstd frame may ask for; `zstd --long=31` uses this much. A variable for the tests alone.
+var maxZstdWindow uint64 = 2 << 30
 
 // A file is an open input: what is in it and how to read that from the start.
 type file struct {

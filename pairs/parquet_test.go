@@ -265,7 +265,7 @@ func TestPyarrow(t *testing.T) {
 			for i, p := range got.Pairs {
 				chosen, score, ids := `{"content":"A","role":"assistant"}`, fmt.Sprint(float64(i)/8), "null"
 				if i%2 == 1 {
-					chosen = `{"role":"assistant","content":null,"tool_calls":[{"name":"f"}]}`
+					chosen = `{"role":"assistant","tool_calls":[{"name":"f"}],"content":null}`
 				}
 				if i == 0 {
 					score = "null"

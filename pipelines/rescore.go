@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/steelyard-ml/steelyard/model"
@@ -42,8 +43,12 @@ func (r *Rescorer) load(ctx context.Context, made schemas.Fingerprint) error {
 	if err != nil {
 		return err
 	}
+	var faults []string
 	for _, d := range made.Differ(ref.Fingerprint) {
-		return fmt.Errorf("%s of the cache is %s, of %s %s: name the model that the cache was made with", d[0].Name, d[0].Digest, r.model.Dir, d[1].Digest)
+		faults = append(faults, fmt.Sprintf("%s of the cache is %s, of %s %s", d[0].Name, d[0].Digest, r.model.Dir, d[1].Digest))
+	}
+	if faults != nil {
+		return fmt.Errorf("%s: name the model that the cache was made with, and what was done to it", strings.Join(faults, "; "))
 	}
 	d, c, err := r.model.Open()
 	if err != nil {

@@ -18,11 +18,11 @@ import (
 
 // TestGoldenTrajectory trains as TRL 1.16.0 did, with transformers 5.23.0, PEFT 0.21.2 and torch 2.15.0 (testdata/goldens/trajectories:
 // cosine schedule with warmup, weight decay, clipping, groups that don't divide the epoch; moe_aux is a model with experts and the routers'
-// auxiliary loss). TRL ran in float32 and in float64: their distance says what float32 can promise. Loss, gradient norm, learning rate and
+// auxiliary loss, lora_whole_tied one of modules trained whole in a model with a tied head). TRL ran in float32 and in float64: their distance says what float32 can promise. Loss, gradient norm, learning rate and
 // rewards of every step must be within ten times that step's distance, at least 1e-5 of the value; the others within ten times the largest
 // distance of the run, since they may agree by chance in a step.
 func TestGoldenTrajectory(t *testing.T) {
-	for _, name := range []string{"full_sigmoid", "lora", "lora_all_rslora", "qlora", "moe_aux"} {
+	for _, name := range []string{"full_sigmoid", "lora", "lora_all_rslora", "lora_whole_tied", "qlora", "moe_aux"} {
 		t.Run(name, func(t *testing.T) {
 			init := ""
 			if strings.Contains(name, "lora") {
@@ -101,6 +101,9 @@ func (o opened) Names() (out []string) {
 	for _, m := range o.Modules {
 		out = append(out, m.A.Name, m.B.Name)
 	}
+	for _, s := range o.Saved {
+		out = append(out, s.Tensor.Name)
+	}
 	return out
 }
 
@@ -110,6 +113,11 @@ func (o opened) Tensor(name string) (checkpoint.Tensor, error) {
 			if t.Name == name {
 				return t, nil
 			}
+		}
+	}
+	for _, s := range o.Saved {
+		if s.Tensor.Name == name {
+			return s.Tensor, nil
 		}
 	}
 	return checkpoint.Tensor{}, os.ErrNotExist

@@ -63,6 +63,8 @@ type Options struct {
 	AdamBeta1   float64 `yaml:"adam_beta1" json:"adam_beta1" usage:"decay of the first moment"`
 	AdamBeta2   float64 `yaml:"adam_beta2" json:"adam_beta2" usage:"decay of the second moment"`
 	AdamEpsilon float64 `yaml:"adam_epsilon" json:"adam_epsilon" usage:"epsilon of AdamW"`
+	// Optim is adamw_torch, or adamw_8bit, also called adamw_bnb_8bit, whose moments take a quarter of the memory.
+	Optim string `yaml:"optim" json:"optim" usage:"adamw_torch, or adamw_8bit (bitsandbytes' 8-bit moments)"`
 
 	// RouterAuxLossCoef weighs the auxiliary loss of a mixture of experts; -1 takes the model's own, 0 leaves the loss out.
 	RouterAuxLossCoef float64 `yaml:"router_aux_loss_coef" json:"router_aux_loss_coef" usage:"weight of the experts' auxiliary loss; -1: the model's own"`
@@ -85,7 +87,7 @@ type Options struct {
 	LogpTolerance float64 `yaml:"logp_tolerance" json:"logp_tolerance" usage:"nats by which a cache of another arithmetic may differ"`
 }
 
-// Values of Options.TrainSamplingStrategy and Options.SaveStrategy.
+// Values of Options.TrainSamplingStrategy, Options.SaveStrategy and Options.Optim.
 const (
 	SamplingRandom     = "random"
 	SamplingSequential = "sequential"
@@ -93,6 +95,10 @@ const (
 	SaveBySteps = "steps"
 	SaveByEpoch = "epoch"
 	SaveNothing = "no"
+
+	OptimAdamW    = "adamw_torch"
+	OptimAdamW8   = "adamw_8bit"
+	OptimBnbAdamW = "adamw_bnb_8bit" // the same
 )
 
 // DefaultOptions returns the defaults of TRL 1.16.0's DPOConfig, with no OutputDir.
@@ -113,6 +119,7 @@ func DefaultOptions() Options {
 		AdamBeta1:                 0.9,
 		AdamBeta2:                 0.999,
 		AdamEpsilon:               1e-8,
+		Optim:                     OptimAdamW,
 		RouterAuxLossCoef:         -1,
 		SaveStrategy:              SaveBySteps,
 		SaveSteps:                 500,
@@ -175,6 +182,7 @@ func (o Options) Validate() error {
 	number("adam_beta1", o.AdamBeta1, 0, 1-0x1p-53, "a number from 0 to below 1, as 0.9")
 	number("adam_beta2", o.AdamBeta2, 0, 1-0x1p-53, "a number from 0 to below 1, as 0.999")
 	number("adam_epsilon", o.AdamEpsilon, 0, most, "0 or more, as 1e-8")
+	among("optim", o.Optim, OptimAdamW, OptimAdamW8, OptimBnbAdamW)
 	if o.RouterAuxLossCoef != -1 {
 		number("router_aux_loss_coef", o.RouterAuxLossCoef, 0, most, "0 or more, or -1 for the model's own")
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/steelyard-ml/steelyard/cache"
@@ -84,7 +85,7 @@ type run struct {
 	loss     lossOf
 	aux      float64 // what the routers' auxiliary loss is multiplied with; 0 without one
 	schedule optim.Schedule
-	adamw    *optim.AdamW
+	adamw    optim.Optimizer
 	identity identity
 	record   Record
 	journal  *journal
@@ -214,10 +215,19 @@ func (r *run) arrange() error {
 	if r.schedule, err = optim.NewSchedule(r.o.LRSchedulerType, r.plan.warmup(r.o), r.plan.total); err != nil {
 		return err
 	}
-	r.adamw = optim.NewAdamW(r.policy.Params(), optim.Options{
-		Beta1: r.o.AdamBeta1, Beta2: r.o.AdamBeta2, Epsilon: r.o.AdamEpsilon, WeightDecay: r.o.WeightDecay,
-	})
+	o := optim.Options{Beta1: r.o.AdamBeta1, Beta2: r.o.AdamBeta2, Epsilon: r.o.AdamEpsilon, WeightDecay: r.o.WeightDecay}
+	if r.o.Optim == OptimAdamW {
+		r.adamw = optim.NewAdamW(r.policy.Params(), o)
+	} else {
+		r.adamw = optim.NewAdamW8(r.policy.Params(), o, r.embedding)
+	}
 	return nil
+}
+
+// embedding says whether a parameter is read by row: transformers has bitsandbytes keep the state of those in 32 bits.
+func (r *run) embedding(p model.Param) bool {
+	n := r.policy.Config().Names
+	return strings.HasSuffix("."+p.Name, "."+n.Embed+".weight") || n.Positions != "" && strings.HasSuffix("."+p.Name, "."+n.Positions+".weight")
 }
 
 // begin records a new run, once its cache has passed.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
 	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
+	"github.com/steelyard-ml/steelyard/trainer/optim"
 )
 
 // Names in a checkpoint, beside those of a Hugging Face model. The prefix, with the step's number behind it, is transformers'.
@@ -74,14 +75,11 @@ func (r *run) save(steps int) error {
 	return nil
 }
 
-// moments names the optimizer's state for a file: exp_avg and exp_avg_sq of every parameter, as torch calls them.
+// moments is the optimizer's state for a file.
 func (r *run) moments() []checkpoint.Named {
 	var out []checkpoint.Named
-	for i, p := range r.policy.Params() {
-		first, second := r.adamw.Moments(i)
-		out = append(out,
-			checkpoint.Named{Name: p.Name + ".exp_avg", Shape: p.Shape, Data: first},
-			checkpoint.Named{Name: p.Name + ".exp_avg_sq", Shape: p.Shape, Data: second})
+	for _, t := range r.adamw.State() {
+		out = append(out, checkpoint.Named{Name: t.Name, Shape: t.Shape, Data: t.Data, Codes: t.Codes})
 	}
 	return out
 }
@@ -160,31 +158,38 @@ func (r *run) restoreFrom(dir string, steps int) error {
 
 	// Find everything before anything is changed.
 	type copying struct {
-		to   []float32
+		optim.Tensor
 		from checkpoint.Tensor
 	}
 	var all []copying
-	find := func(from tensors, name string, shape []int, to []float32) error {
-		t, err := from.Tensor(name)
-		if err != nil {
-			return err
+	var faults []error
+	find := func(from tensors, to optim.Tensor) {
+		t, err := from.Tensor(to.Name)
+		want := checkpoint.F32
+		if to.Codes != nil {
+			want = "U8"
 		}
-		if t.DType != checkpoint.F32 || !slices.Equal(t.Shape, shape) {
-			return fmt.Errorf("tensor %s is %s of shape %v, want F32 of %v", name, t.DType, t.Shape, shape)
+		if err == nil && (t.DType != want || !slices.Equal(t.Shape, to.Shape)) {
+			err = fmt.Errorf("tensor %s is %s of shape %v, want %s of %v", to.Name, t.DType, t.Shape, want, to.Shape)
 		}
+		faults = append(faults, err)
 		all = append(all, copying{to, t})
-		return nil
 	}
-	for i, p := range r.policy.Params() {
-		first, second := r.adamw.Moments(i)
-		err := errors.Join(find(weights, p.Name, p.Shape, p.Data), find(moments, p.Name+".exp_avg", p.Shape, first),
-			find(moments, p.Name+".exp_avg_sq", p.Shape, second))
-		if err != nil {
-			return err
-		}
+	for _, p := range r.policy.Params() {
+		find(weights, optim.Tensor{Name: p.Name, Shape: p.Shape, Data: p.Data})
+	}
+	for _, t := range r.adamw.State() {
+		find(moments, t)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return err
 	}
 	for _, c := range all {
-		c.from.Widen(c.to, 0)
+		if c.Codes != nil {
+			copy(c.Codes, c.from.Data)
+		} else {
+			c.from.Widen(c.Data, 0)
+		}
 	}
 	r.adamw.Resume(steps)
 	r.tokens = s.NumTokens

@@ -27,10 +27,13 @@ func BenchmarkGemm(b *testing.B) {
 				name   string
 				at, bt bool
 				t      DType
-			}{{"NT", false, true, F32}, {"NT-bf16", false, true, BF16}, {"NT-packed", false, true, F32}, {"NN", false, false, F32}, {"TN", true, false, F32}} {
+			}{{"NT", false, true, F32}, {"NT-bf16", false, true, BF16}, {"NT-4bit", false, true, Code4}, {"NT-packed", false, true, F32}, {"NN", false, false, F32}, {"TN", true, false, F32}} {
 				b.Run(fmt.Sprintf("%s/threads=%d/%dx%dx%d", layout.name, threads, s[0], s[1], s[2]), func(b *testing.B) {
 					x := randomOperand(r, F32, s[0], s[1], layout.at)
 					y := randomOperand(r, layout.t, s[1], s[2], layout.bt)
+					if layout.t == Code4 { // as a model has them
+						y.base, y.Codes.Run, y.Codes.Scales = 0, 64, normals(r, len(y.Codes.Data)/32+1)
+					}
 					x.Stride, y.Stride = min(x.Stride, s[1]), min(y.Stride, s[1])
 					if layout.at {
 						x.Stride = s[0]

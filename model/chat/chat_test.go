@@ -14,7 +14,7 @@ import (
 	"github.com/steelyard-ml/steelyard/model/chat"
 )
 
-const conversation = `[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello 3.0 \u00e9"}]`
+const hello = `[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello 3.0 \u00e9"}]`
 
 func parseFile(t *testing.T, path string) *chat.Template {
 	t.Helper()
@@ -38,7 +38,7 @@ func TestVendoredTemplates(t *testing.T) {
 	} {
 		tmpl := parseFile(t, path)
 		for prompt, end := range map[bool]string{false: "", true: "<|im_start|>assistant\n"} {
-			got, err := tmpl.Render(chat.Input{Messages: conversation, AddGenerationPrompt: prompt})
+			got, err := tmpl.Render(chat.Input{Messages: hello, AddGenerationPrompt: prompt})
 			if want := begin + said + end; err != nil || got != want {
 				t.Errorf("%s, prompt %v: got %q, %v; want %q", path, prompt, got, err, want)
 			}
@@ -71,6 +71,7 @@ func TestVariables(t *testing.T) {
 		{"no tools and an empty list of them", "{{ tools is none }}", chat.Input{Messages: `[{}]`, Tools: "[]"}, "False"},
 		{"documents may be null", "{{ documents is none }}", chat.Input{Messages: `[{}]`, Args: `{"documents": null}`}, "True"},
 		{"a namespace in itself", "{% set ns = namespace() %}{% set ns.ns = ns %}{{ ns }}", chat.Input{Messages: `[{}]`}, "<Namespace {'ns': <Namespace {...}>}>"},
+		{"and in a list in it", "{% set ns = namespace() %}{% set ns.v = [(ns,)] %}{{ ns.v }}{{ ns }}", chat.Input{Messages: `[{}]`}, "[(<Namespace {'v': [...]}>,)]<Namespace {'v': [(<Namespace {...}>,)]}>"},
 		{"the date in its own zone", "{{ strftime_now('%d %b %Y %H') }}", chat.Input{Messages: `[{}]`, Now: now}, "03 Feb 2024 04"},
 	} {
 		got, err := render(c.template, c.in)
@@ -226,7 +227,7 @@ func TestConcurrent(t *testing.T) {
 // every error is one that its caller can tell apart.
 func FuzzRender(f *testing.F) {
 	for _, c := range loadCases(f).Cases {
-		f.Add(c.Template, conversation)
+		f.Add(c.Template, hello)
 	}
 	f.Fuzz(func(t *testing.T, template, messages string) {
 		tell := func(err error) {
@@ -263,7 +264,7 @@ func BenchmarkRender(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := tmpl.Render(chat.Input{Messages: conversation}); err != nil {
+		if _, err := tmpl.Render(chat.Input{Messages: hello}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -121,13 +121,18 @@ func TestRealTemplates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var conversations []struct{ Messages, Tools, Args json.RawMessage }
+	var conversations []conversation
 	if err := json.Unmarshal(raw, &conversations); err != nil {
 		t.Fatal(err)
 	}
+	k := talker{rand.New(rand.NewPCG(peerSeed, 1))}
 	var cases []peerCase
 	for i := range templates {
-		for _, c := range conversations {
+		own := slices.Clone(conversations)
+		for range 12 {
+			own = append(own, k.converse(t))
+		}
+		for _, c := range own {
 			for _, prompt := range []bool{false, true} {
 				cases = append(cases, peerCase{i, c.Messages, c.Tools, c.Args, prompt, map[string]string{"bos_token": "<s>", "eos_token": "</s>"}})
 			}
@@ -187,16 +192,16 @@ func configTemplates(t *testing.T) map[string]string {
 	return out
 }
 
-// grammarSeed begins the random templates; another one makes others.
-const grammarSeed = 1
+// peerSeed begins the random templates and conversations; another one makes others.
+const peerSeed = 1
 
 // TestRandomTemplates renders templates made at random from a grammar of what chat templates use.
 func TestRandomTemplates(t *testing.T) {
 	in := loadCases(t).input(t)
 	var templates []string
 	var cases []peerCase
-	g := &grammar{r: rand.New(rand.NewPCG(grammarSeed, 0))}
-	for i := range 2500 {
+	g := &grammar{r: rand.New(rand.NewPCG(peerSeed, 0))}
+	for i := range 2000 {
 		templates = append(templates, g.template())
 		cases = append(cases, peerCase{i, json.RawMessage(in.Messages), json.RawMessage("null"), json.RawMessage(in.Args), true, in.Special})
 	}

@@ -144,8 +144,11 @@ func TestEveryFlippedBit(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		refused := 0
-		for i := range 8 * end {
+		refused, step := 0, 1
+		if testing.Short() {
+			step = 11 // shares no factor with 8, so that every place in a byte has its turn
+		}
+		for i := 0; i < 8*end; i += step {
 			flipped := whole[i/8] ^ 1<<(i%8)
 			put(i/8, flipped)
 			got, err := values(dir, c)
@@ -156,8 +159,8 @@ func TestEveryFlippedBit(t *testing.T) {
 				t.Fatalf("bit %d of byte %d (%q became %q): other values, and no error", i%8, i/8, whole[i/8], flipped)
 			}
 		}
-		if refused < 7*end { // of 8 bits a byte
-			t.Errorf("%d of %d flips refused", refused, 8*end)
+		if tried := (8*end + step - 1) / step; 8*refused < 7*tried {
+			t.Errorf("%d of %d flips refused", refused, tried)
 		}
 	})
 }

@@ -11,14 +11,15 @@ import (
 	"path/filepath"
 )
 
-// A Named is a float32 tensor to be written.
+// A Named is a tensor to be written: of float32s, or of bytes.
 type Named struct {
 	Name  string
 	Shape []int
 	Data  []float32 // row-major
+	Codes []byte    // in place of Data: U8
 }
 
-// WriteTensors writes a safetensors file of float32 tensors, in the order given, atomically: the file appears whole or not at all.
+// WriteTensors writes a safetensors file, its tensors in the order given, atomically: the file appears whole or not at all.
 func WriteTensors(path string, tensors []Named) error {
 	return WriteFile(path, func(w io.Writer) error { return writeTensors(w, tensors) })
 }
@@ -37,14 +38,17 @@ func writeTensors(w io.Writer, tensors []Named) error {
 		for _, d := range t.Shape {
 			n *= d
 		}
-		if n != len(t.Data) {
-			return fmt.Errorf("tensor %s: shape %v takes %d elements, there are %d", t.Name, t.Shape, n, len(t.Data))
+		dtype, have, size := F32, len(t.Data), 4*int64(n)
+		if t.Codes != nil {
+			dtype, have, size = "U8", len(t.Codes), int64(n)
+		}
+		if n != have {
+			return fmt.Errorf("tensor %s: shape %v takes %d elements, there are %d", t.Name, t.Shape, n, have)
 		}
 		if _, twice := header[t.Name]; twice {
 			return fmt.Errorf("tensor %s is given twice", t.Name)
 		}
-		size := 4 * int64(n)
-		header[t.Name] = entry{F32, append([]int{}, t.Shape...), [2]int64{at, at + size}}
+		header[t.Name] = entry{dtype, append([]int{}, t.Shape...), [2]int64{at, at + size}}
 		at += size
 	}
 	text, err := json.Marshal(header)
@@ -62,6 +66,9 @@ func writeTensors(w io.Writer, tensors []Named) error {
 	}
 	raw := make([]byte, 1<<16)
 	for _, t := range tensors {
+		if _, err := w.Write(t.Codes); err != nil {
+			return err
+		}
 		for data := t.Data; len(data) > 0; {
 			n := min(len(data), len(raw)/4)
 			for i, v := range data[:n] {

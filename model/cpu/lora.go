@@ -92,6 +92,9 @@ func adapt(held map[string]tensor, c *model.Config, a *adapter.Adapter, train bo
 		held[head] = held[embed]
 	}
 	for _, s := range a.Saved {
+		if t := held[s.Base.Name]; t.op.Type == simd.Code4 {
+			return nil, fmt.Errorf("cpu: modules_to_save has %s, which is held in 4 bits: leave it to the adapter, or leave out load_in_4bit", s.Base.Name)
+		}
 		rows, cols := matrixShape(s.Base.Shape)
 		if !train {
 			t, err := frozen(s.Tensor)

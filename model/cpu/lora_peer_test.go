@@ -48,7 +48,7 @@ func TestAdaptersOfPEFT(t *testing.T) {
 		{"mistral_window", all()},
 		{"gpt2", all("modules_to_save", []string{"wte", "wpe", "ln_f"})},
 		{"gpt2", map[string]any{}},
-		{"gpt_neox", all("modules_to_save", []string{"embed_out"})},
+		{"gpt_neox", all("modules_to_save", []string{"lm_head", "embed_in"})},
 		{"phi3", all()},
 		{"gemma", all("modules_to_save", []string{"embed_tokens"})},
 		{"gemma2", all()},

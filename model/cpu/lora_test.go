@@ -10,9 +10,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/steelyard-ml/steelyard/internal/tol"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
 	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/quant"
 )
 
 // randomAdapter adapts every linear module of a small model, each with a rank and a scaling of its own, and trains the tensors whole
@@ -240,5 +242,22 @@ func TestAdapterOfAnotherModel(t *testing.T) {
 	_, err := newFrozen(smalls[3].model(), stored(smalls[3].model(), w, checkpoint.F32), true, Options{Adapter: a})
 	if err == nil || !strings.Contains(err.Error(), "module 0.q of 20 inputs") {
 		t.Errorf("got error %v, want one that names a module", err)
+	}
+}
+
+// What is trained whole can't be held in 4 bits.
+func TestSavedModuleInFourBits(t *testing.T) {
+	d, c := open(t, tol.Golden(t, "models/llama"), "config.json")
+	if err := d.Quantize(c, quant.Scheme{Type: quant.NF4, BlockSize: 64}); err != nil {
+		t.Fatal(err)
+	}
+	a := &adapter.Adapter{}
+	for _, spec := range c.Tensors() {
+		if strings.HasSuffix(spec.Name, "layers.1.mlp.up_proj.weight") {
+			a.Saved = append(a.Saved, adapter.Saved{Base: spec})
+		}
+	}
+	if _, err := NewTrainable(d, c, Options{Adapter: a}); err == nil || !strings.Contains(err.Error(), "model.layers.1.mlp.up_proj.weight, which is held in 4 bits") {
+		t.Errorf("got error %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/tol"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
 	"github.com/steelyard-ml/steelyard/model/checkpoint/quant"
 )
 
@@ -71,28 +72,51 @@ func TestFourBitsAreTheirNumbers(t *testing.T) {
 					t.Fatal(err)
 				}
 				w, _ := open(t, wide, "config.json")
-				var logps [2][]float32
+				var logps, grads [2][]float32
 				for i, d := range []*checkpoint.Dir{d, w} {
-					e, err := NewScorer(d, c, Options{Threads: 1 + i})
+					config := adapter.DefaultConfig()
+					config.TargetModules.Expr = adapter.AllLinear
+					if c.Experts != nil {
+						config.TargetModules = adapter.Names{Ends: []string{"q_proj", "v_proj"}}
+					}
+					a, err := adapter.New(config, d, c, 1)
+					if err != nil {
+						t.Fatal(err)
+					}
+					e, err := NewTrainable(d, c, Options{Threads: 1 + i, Adapter: a})
 					if err != nil {
 						t.Fatal(err)
 					}
 					defer e.Close()
-					got, err := e.Score(t.Context(), b, 0)
+					got, err := e.Forward(t.Context(), b, 0)
 					if err != nil {
 						t.Fatal(err)
 					}
 					logps[i] = got.Logp
-				}
-				for i := range logps[0] {
-					if math.Float32bits(logps[0][i]) != math.Float32bits(logps[1][i]) {
-						t.Fatalf("logp %d is %v in 4 bits and %v in float32", i, logps[0][i], logps[1][i])
+					_, slope := g.dLogp(got.Logp)
+					if err := e.Backward(t.Context(), slope, nil); err != nil {
+						t.Fatal(err)
+					}
+					for _, p := range e.Params() {
+						grads[i] = append(grads[i], p.Grad...)
 					}
 				}
+				bits(t, "logp", logps)
+				bits(t, "gradient", grads)
 				if _, err := NewTrainable(d, c, Options{}); !errors.Is(err, ErrFrozen) {
 					t.Errorf("training weights in 4 bits gives %v, want ErrFrozen", err)
 				}
 			})
+		}
+	}
+}
+
+// bits compares what weights in 4 bits give with what the same numbers in float32 give.
+func bits(t *testing.T, what string, got [2][]float32) {
+	t.Helper()
+	for i := range got[1] {
+		if math.Float32bits(got[0][i]) != math.Float32bits(got[1][i]) {
+			t.Fatalf("%s %d is %v in 4 bits and %v in float32", what, i, got[0][i], got[1][i])
 		}
 	}
 }

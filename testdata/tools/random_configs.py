@@ -6,7 +6,7 @@ that means something. The sizes are small, so that float64 on one core takes mil
 """
 FAMILIES = ["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "phi3", "olmo2", "olmo3",
             "smollm3", "gpt2", "gpt_neox", "mixtral", "qwen3_moe", "olmoe"]
-LONGEST = 112  # tokens of prompt and completion
+LONGEST = 112  # tokens of prompt and completion that every model must take
 
 ARCHITECTURES = {
     "llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM",
@@ -31,7 +31,7 @@ HEADS_DIVIDE_HIDDEN = {"llama", "gemma2", "gemma3_text", "phi3", "olmoe", "gpt2"
 NULL_HEAD_DIM = {"llama", "mistral", "mixtral"}
 KV_MAY_BE_ABSENT = {"llama", "phi3", "olmo2", "olmo3", "olmoe"}  # and is then the number of heads
 HEAD_DIMS = [4, 6, 8, 10, 12, 16, 18, 24, 32, 48]
-WINDOWS = [1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 64, 200]
+WINDOWS = [1, 2, 3, 5, 8, 15, 16, 17, 31, 33, 64, 65, 100, 128, 500]
 
 
 def random_config(family, r):
@@ -167,6 +167,8 @@ def rope(c, family, r):
     scaling = rope_scaling(c, family, r)
     if scaling.get("rope_type") == "yarn" and family == "gpt_neox" and int(head_dim(c) * (partial or 0.25)) % 2:
         scaling = {}  # transformers fails, or broadcasts a ramp of the wrong size
+    if scaling.get("rope_type") in ("llama3", "yarn") and not by_layer and r.random() < 0.15:
+        c["original_max_position_embeddings"] = r.choice([12, 50])  # goes before the one of the dictionary
     if not old:
         inner = dict(scaling)
         if theta != "absent":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make tiny random checkpoints, and what transformers computes with them in float64.
 
-    python random_models.py OUT_DIR --seed 1 --count 48 [--family NAME] [--odd]
+    python random_models.py OUT_DIR --seed 1 --count 48 [--odd 24] [--family NAME]
 
 OUT_DIR/NNN-FAMILY/ gets config.json, model.safetensors (float32, bfloat16 or float16), golden.json
 (pairs of token ids with the log-probability of every completion token, given reference sums, beta
@@ -10,8 +10,8 @@ under the checkpoint's names). Models with routers also get the auxiliary loss t
 DPOTrainer adds, over both sequences of all pairs, and grads_aux.safetensors, the gradient of
 loss + router_aux_loss_coef * aux_loss.
 
-With --odd, configurations get keys that their family may read, ignore or fail on; where transformers
-fails, there is no golden.json.
+OUT_DIR/odd-NNN-FAMILY/ are --odd models whose configurations have keys that their family may read,
+ignore or fail on; where transformers fails, there is no golden.json.
 
 The model is loaded from the files, so that transformers' own reading of them is what is compared
 with, and runs in float64 but for what transformers computes in float32 whatever the weights are:
@@ -29,7 +29,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 import transformers
 
-from random_configs import FAMILIES, LONGEST, oddity, random_config
+from random_configs import FAMILIES, oddity, random_config
 
 GAP = 1e-3  # the least distance between the last expert chosen and the first one not
 CONDITION = 5e-6  # where PyTorch's own float32 is further off, another model is drawn
@@ -100,9 +100,12 @@ def pairs(model, r):
              (r.randrange(2, 31), r.randrange(1, 21), 1)]
     if r.random() < 0.5:
         sizes.append((r.randrange(2, 40), 5, 7))
+    longest = model.config.max_position_embeddings
+    if longest >= 250 and r.random() < 0.4:  # several blocks of keys
+        sizes.append((r.randrange(120, 230), r.randrange(1, 21), r.randrange(1, 21)))
     out = []
     for p, c, j in sizes:
-        assert p + max(c, j) <= LONGEST
+        assert p + max(c, j) <= longest
         prompt = tokens(model, r, [], p)
         out.append({"prompt_ids": prompt, "chosen_ids": tokens(model, r, prompt, c), "rejected_ids": tokens(model, r, prompt, j)})
     return out
@@ -207,19 +210,19 @@ def main():
     args.add_argument("--seed", type=int, default=1)
     args.add_argument("--count", type=int, default=48)
     args.add_argument("--family", choices=FAMILIES)
-    args.add_argument("--odd", action="store_true")
+    args.add_argument("--odd", type=int, default=0)
     args = args.parse_args()
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    for i in range(args.count):
-        family = args.family or FAMILIES[i % len(FAMILIES)]
+    for i in range(args.count + args.odd):
+        family, odd = args.family or FAMILIES[i % len(FAMILIES)], i >= args.count
+        out = args.out / f"{'odd-' if odd else ''}{i:03d}-{family}"
         try:
-            make(args.out / f"{i:03d}-{family}", family, args.seed * 1_000_003 + i, args.odd)
+            make(out, family, args.seed * 1_000_003 + i, odd)
         except Exception as err:
-            if args.odd:
-                continue
-            raise SystemExit(f"{args.out}/{i:03d}-{family}: {type(err).__name__}: {err}") from err
+            if not odd:
+                raise SystemExit(f"{out}: {type(err).__name__}: {err}") from err
 
 
 if __name__ == "__main__":

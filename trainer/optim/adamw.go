@@ -10,6 +10,24 @@ import (
 	"github.com/steelyard-ml/steelyard/model"
 )
 
+// An Optimizer updates a model's parameters.
+type Optimizer interface {
+	// Step takes one step with the gradients times scale, and clears them.
+	Step(lr float64, scale float32)
+	// State returns what it keeps from step to step, as it stands: writing to it restores a state.
+	State() []Tensor
+	// Resume says that the state is that after so many steps.
+	Resume(steps int)
+}
+
+// A Tensor is a part of an optimizer's state, of float32s or of codes.
+type Tensor struct {
+	Name  string
+	Shape []int
+	Data  []float32
+	Codes []byte // in place of Data
+}
+
 // Options of AdamW, under transformers' names.
 type Options struct {
 	Beta1, Beta2 float64 // adam_beta1, adam_beta2: how much of the moments stays, in [0, 1)
@@ -84,11 +102,15 @@ func (f factors) update(w, g, m, v []float32) {
 	}
 }
 
-// Steps returns how many steps were taken.
-func (a *AdamW) Steps() int { return a.steps }
-
-// Moments returns the two moments of parameter i, as they stand: writing to them restores a state.
-func (a *AdamW) Moments(i int) (first, second []float32) { return a.first[i], a.second[i] }
+// State returns the moments, as torch names them.
+func (a *AdamW) State() []Tensor {
+	var out []Tensor
+	for i, p := range a.params {
+		out = append(out, Tensor{Name: p.Name + ".exp_avg", Shape: p.Shape, Data: a.first[i]},
+			Tensor{Name: p.Name + ".exp_avg_sq", Shape: p.Shape, Data: a.second[i]})
+	}
+	return out
+}
 
 // Resume says that the moments are those after so many steps.
 func (a *AdamW) Resume(steps int) { a.steps = steps }

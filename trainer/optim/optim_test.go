@@ -79,11 +79,11 @@ func TestAdamWIsTorchs(t *testing.T) {
 			}
 		}
 	}
-	first, second := a.Moments(0)
+	first, second := a.State()[0].Data, a.State()[1].Data
 	within(t, "exp_avg", first, torchFirst, 1e-6)
 	within(t, "exp_avg_sq", second, torchSecond, 1e-6)
-	if a.Steps() != 3 {
-		t.Errorf("%d steps, want 3", a.Steps())
+	if a.steps != 3 {
+		t.Errorf("%d steps, want 3", a.steps)
 	}
 }
 

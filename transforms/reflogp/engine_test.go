@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/quant"
 	"github.com/steelyard-ml/steelyard/schemas"
 )
 
@@ -26,13 +29,17 @@ func TestEngine(t *testing.T) {
 	if err != nil || r.Vocab != 7 || r.Positions != 8 || r.Bytes != 9 {
 		t.Fatalf("Open: %+v, %v", r, err)
 	}
-	text, err := json.Marshal(&scoreFn{Options: Options{Engine: "fake", Model: Model{Dir: t.TempDir()}, Fingerprint: r.Fingerprint}.withDefaults()})
+	m := Model{Dir: t.TempDir(), Quantize: &quant.Scheme{Type: quant.NF4, BlockSize: 64, Nested: true}}
+	text, err := json.Marshal(&scoreFn{Options: Options{Engine: "fake", Model: m, Fingerprint: r.Fingerprint}.withDefaults()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var f scoreFn
 	if err := json.Unmarshal(text, &f); err != nil {
 		t.Fatal(err)
+	}
+	if diff := cmp.Diff(m, f.Options.Model); diff != "" {
+		t.Errorf("the model that arrives is another:\n%s", diff)
 	}
 	f.Setup()
 	window := []schemas.TokenPair{pair(0, []int32{1}, []int32{2, 3}, []int32{4})}
@@ -59,6 +66,19 @@ func TestEnginesShareNothing(t *testing.T) {
 	}
 	if r, err := Open(t.Context(), "", Model{Dir: dir}); err == nil {
 		t.Errorf("the CPU finds %+v in an empty directory", r)
+	}
+}
+
+// A model in 4 bits is another than the one in the same files as it is stored.
+func TestIdentityKnowsTheBits(t *testing.T) {
+	m := Model{Dir: t.TempDir()}
+	whole, err := identity("", m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Quantize = &quant.Scheme{Type: quant.NF4, BlockSize: 64}
+	if bits, err := identity("", m); err != nil || bits == whole {
+		t.Errorf("the identity in 4 bits is %q, %v, as without", bits, err)
 	}
 }
 

@@ -2,6 +2,8 @@ package reflogp
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -84,5 +86,34 @@ func TestOptionsFaults(t *testing.T) {
 	var joined interface{ Unwrap() []error }
 	if !errors.As(err, &joined) || len(joined.Unwrap()) != 3 {
 		t.Errorf("faults %v, want three: model, batch_tokens, window_rows", err)
+	}
+}
+
+// A model is another one with an adapter, and another again where the adapter's files were replaced.
+func TestAdapterIsPartOfAModel(t *testing.T) {
+	m := Model{Dir: t.TempDir()}
+	seen := map[string]bool{}
+	look := func(m Model, what string) {
+		id, err := identity("", m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[id] {
+			t.Errorf("%s: the model is taken for one that was seen", what)
+		}
+		seen[id] = true
+	}
+	look(m, "no adapter")
+	m.Adapter = t.TempDir()
+	look(m, "an adapter")
+	for _, text := range []string{"a", "ab"} {
+		if err := os.WriteFile(filepath.Join(m.Adapter, "adapter_model.safetensors"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		look(m, "a replaced file")
+	}
+	m.Adapter = filepath.Join(m.Adapter, "nowhere")
+	if _, err := identity("", m); err == nil {
+		t.Error("an adapter that is not there has an identity")
 	}
 }

@@ -4,7 +4,8 @@
 //
 // The ids are those that TRL 1.16.0 makes of the same row. Text gets the tokenizer's end-of-sequence string appended to both
 // completions where it is absent; then the prompt, the prompt with chosen and the prompt with rejected are tokenized, each with
-// special tokens. Messages go through the chat template, the prompt with the generation prompt added, and the renderings are
+// special tokens. Messages go through the chat template (rows with tools, also an empty list of them, through the one named tool_use if
+// the model has one), the prompt with the generation prompt added, and the renderings are
 // tokenized without special tokens, as the template writes its own. The completions are what follows the prompt; where the
 // prompt's tokens are no prefix of both sequences, prompt and both completions meet at the longest prefix all three share (see
 // [Boundary]). Then rows whose prompt reaches max_length are dropped and the other sequences are cut to it.

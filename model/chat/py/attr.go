@@ -147,8 +147,10 @@ func numberAttr(v Value, name string) Value {
 // markupMethod calls a method of str on a Markup: text that goes in is escaped, text that comes out is Markup again.
 func (vm *VM) markupMethod(name string, m strMethod, s string, a Args) Value {
 	switch name {
-	case "format", "format_map":
-		Throw("TypeError", "Markup.%s is not supported here", name)
+	case "format":
+		return Markup(vm.Format(s, a, true))
+	case "format_map":
+		return Markup(vm.formatMap(s, a.Bind(name, "_mapping")[0], true))
 	case "replace":
 		if len(a.Pos) > 1 {
 			a.Pos = slices.Clone(a.Pos)

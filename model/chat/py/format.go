@@ -102,7 +102,11 @@ func (vm *VM) percentSpec(s string, next func() Value) (f spec, rest string) {
 	count := func() int {
 		if strings.HasPrefix(s, "*") {
 			s = s[1:]
-			return int(min(max(vm.Index(next()), -1<<20), 1<<20))
+			n := next()
+			if _, ok := whole(n); !ok {
+				Throw("TypeError", "* wants int")
+			}
+			return int(min(max(vm.Index(n), -1<<20), 1<<20))
 		}
 		n := 0
 		for ; s != "" && isDigit(s[0]); s = s[1:] {
@@ -153,13 +157,19 @@ func (vm *VM) convert(f spec, verb rune, v Value, escape func(Value, string) str
 		}
 		return vm.pads(text, f)
 	case 'd', 'i', 'u':
-		if x, ok := v.(float64); ok {
+		switch x := v.(type) {
+		case float64:
 			v = Truncate(x)
+		case *Undefined:
+			x.Fail() // its __int__ does
 		}
 		return vm.percentInt(f, 'd', v)
 	case 'x', 'X', 'o':
 		return vm.percentInt(f, byte(verb), v)
 	case 'e', 'E', 'f', 'F', 'g', 'G':
+		if u, ok := v.(*Undefined); ok {
+			u.Fail()
+		}
 		if !IsNumber(v) {
 			Throw("TypeError", "must be real number, not %s", TypeName(v))
 		}
@@ -208,9 +218,9 @@ func ascii(s string) string {
 	return b.String()
 }
 
-// Format is s.format(*args, **kwargs).
-func (vm *VM) Format(s string, a Args) string {
-	f := formatter{vm: vm, field: func(first string, n int) Value {
+// Format is s.format(*args, **kwargs); where s is Markup, what it is filled with is escaped.
+func (vm *VM) Format(s string, a Args, markup bool) string {
+	f := formatter{vm: vm, markup: markup, field: func(first string, n int) Value {
 		if n >= 0 {
 			if n >= len(a.Pos) {
 				Throw("IndexError", "Replacement index %d out of range for positional args tuple", n)
@@ -228,8 +238,8 @@ func (vm *VM) Format(s string, a Args) string {
 	return f.format(s, 2)
 }
 
-func (vm *VM) formatMap(s string, mapping Value) string {
-	f := formatter{vm: vm, field: func(first string, n int) Value {
+func (vm *VM) formatMap(s string, mapping Value, markup bool) string {
+	f := formatter{vm: vm, markup: markup, field: func(first string, n int) Value {
 		if n >= 0 {
 			Throw("ValueError", "Format string contains positional fields")
 		}
@@ -248,6 +258,7 @@ type formatter struct {
 	auto      int
 	automatic bool
 	numbered  bool
+	markup    bool
 }
 
 func (f *formatter) format(s string, depth int) string {
@@ -327,6 +338,15 @@ func (f *formatter) replace(field string, depth int) string {
 	how := strings.TrimPrefix(rest, ":")
 	if how != "" {
 		how = f.format(how, depth-1)
+	}
+	safe, isSafe := v.(Markup)
+	switch {
+	case f.markup && isSafe && how != "":
+		Throw("ValueError", "Unsupported format specification for Markup.")
+	case f.markup && isSafe:
+		return string(safe)
+	case f.markup:
+		return string(f.vm.Escape(f.vm.FormatSpec(v, how)))
 	}
 	return f.vm.FormatSpec(v, how)
 }

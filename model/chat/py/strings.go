@@ -70,12 +70,14 @@ func findStrMethod(name string) strMethod {
 	case "center", "ljust", "rjust", "zfill", "expandtabs":
 		return func(vm *VM, s string, a Args) Value { return vm.pad(name, s, a) }
 	case "format":
-		return func(vm *VM, s string, a Args) Value { return vm.Format(s, a) }
+		return func(vm *VM, s string, a Args) Value { return vm.Format(s, a, false) }
 	case "format_map":
 		return func(vm *VM, s string, a Args) Value {
-			return vm.formatMap(s, a.Bind(name, "_mapping")[0])
+			return vm.formatMap(s, a.Bind(name, "_mapping")[0], false)
 		}
-	case "casefold", "encode", "translate", "maketrans":
+	case "casefold":
+		return mapped(name, casefold)
+	case "encode", "translate", "maketrans":
 		return func(*VM, string, Args) Value {
 			Throw("TypeError", "str.%s is not supported here", name)
 			return nil

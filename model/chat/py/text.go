@@ -65,15 +65,15 @@ func (p *printer) print(v Value) {
 	case Markup:
 		p.write("Markup(" + quote(string(v)) + ")")
 	case *List:
-		p.items("[", v.Items, "]")
+		p.once(v, "[...]", func() { p.items("[", v.Items, "]") })
 	case *Tuple:
 		end := ")"
 		if len(v.Items) == 1 {
 			end = ",)"
 		}
-		p.items("(", v.Items, end)
+		p.once(v, "(...)", func() { p.items("(", v.Items, end) })
 	case *Dict:
-		p.dict(v)
+		p.once(v, "{...}", func() { p.dict(v) })
 	case *View:
 		p.write(v.kind.String() + "(")
 		p.items("[", p.vm.Items(v), "]")
@@ -104,14 +104,18 @@ func (p *printer) items(begin string, items []Value, end string) {
 	p.write(end)
 }
 
-// dict writes a dict; one inside itself, which a namespace's can be, is {...}.
-func (p *printer) dict(d *Dict) {
-	if slices.Contains(p.vm.printing, d) {
-		p.write("{...}")
+// once prints v, or what stands for it inside itself, where only a namespace can bring it.
+func (p *printer) once(v Value, inside string, print func()) {
+	if slices.Contains(p.vm.printing, v) {
+		p.write(inside)
 		return
 	}
-	p.vm.printing = append(p.vm.printing, d)
+	p.vm.printing = append(p.vm.printing, v)
 	defer func() { p.vm.printing = p.vm.printing[:len(p.vm.printing)-1] }()
+	print()
+}
+
+func (p *printer) dict(d *Dict) {
 	p.write("{")
 	for i, e := range d.entries {
 		if i > 0 {

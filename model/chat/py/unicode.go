@@ -143,6 +143,32 @@ func firstRune(s string, is func(rune) bool) bool {
 	return false
 }
 
+// casefold is str.casefold: the lower case of the upper case, but for the dotless i, which stays, the capital sharp s, and Cherokee, which
+// becomes capitals.
+func casefold(s string) string {
+	if isASCII(s) {
+		return strings.ToLower(s)
+	}
+	var b, upper strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\u0131':
+			b.WriteRune(r)
+		case r == '\u1e9e':
+			b.WriteString("ss")
+		case unicode.Is(unicode.Cherokee, r):
+			b.WriteRune(unicode.ToUpper(r))
+		default:
+			upper.Reset()
+			writeUpper(&upper, r)
+			for _, u := range upper.String() {
+				writeLower(&b, string(u), 0, u)
+			}
+		}
+	}
+	return b.String()
+}
+
 // title is str.title, or str.capitalize where only the first character is a beginning.
 func title(s string, begins func(i int, afterCased bool) bool) string {
 	var b strings.Builder

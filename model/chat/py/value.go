@@ -261,7 +261,7 @@ type Limits struct {
 type VM struct {
 	steps, bytes int64
 	depth        int
-	printing     []*Dict // whose text is being made, the innermost last
+	printing     []Value // lists, tuples and dicts whose text is being made, the innermost last
 }
 
 // New returns a VM with these limits.

@@ -189,6 +189,9 @@ STATEMENTS = [
 ]
 
 WHITESPACE = [
+    "{{ ('<{}|{a}>'|safe).format('<', a='&'|safe) }}", "{{ ('{:>4}{!r}'|safe).format('<', '<') }}", "{{ ('{:4}'|safe).format('x'|safe) }}", "{{ ('{0:{1}}'|safe).format(5, 3) }}", "{{ ('{a}'|safe).format_map({'a': '<'})|e }}", "{{ '{}'.format('<'|safe)|e }}",
+    "{{ 'Straße ΣΑΣ İı ﬁ ŉ ǅ ẞ Ꭰꭰᏸ ῼ'.casefold() }}", "{{ 'ABC'.casefold() }}",
+    "{{ '%d' % nope }}", "{{ '%i' % nope.x }}", "{{ '%x' % nope }}", "{{ '%f' % nope }}", "{{ '%c' % nope }}", "{{ '%5s' % nope }}", "{{ '{:d}'.format(nope) }}", "{{ '{:5}'.format(nope) }}", "{{ '{}'.format(nope) }}", "{{ '%*d' % (nope, 1) }}",
     "{#", "a{#", "{#-", "{# ", "{#\n", "{#\n\n", "{% raw %}", "{% raw %}\n", "{% raw %} ", "x\n  {% raw -%}", "{%", "{{", "{%-", "{% raw", "{#}", "{#-}", "{{ 0 / big }}{{ 0 / -big }}{{ 0 / n }}",
     "  {% if t %}\n  x\n  {% endif %}\ny", "a  {% if t %}  b  {% endif %}  c", "a\n  {%- if t %}\n  b\n  {%- endif %}\n  c", "a\n  {%- if t -%}\n  b\n  {%- endif -%}\n  c", "a  {{- i -}}  b", "a \n {{- i }} \n b", "a \n {{ i -}} \n b", "  {{ i }}\n  {{ i }}", "  {%+ if t %}x{% endif %}", "{% if t +%}\nx{% endif +%}\ny", "{% if t %}\n\nx\n\n{% endif %}\n\ny", "{# c #}\nx", "  {# c #}\n  x", "a {#- c -#} b", "a {#+ c +#}\n b", "{# a\nb #}{{ i }}", "{#- x -#}", "{#-#}a", "a\n{# c #}   \nb", "x{# {{ #}y", "  \t{% set a = 1 %}\n  x",
     "a\n", "a\n\n", "a\r\nb\r\n", "a\rb\r", "{{ i }}\n", "{% if t %}a{% endif %}\n", "\n\n{{ i }}\n\n", "a\r\n{% if t %}\r\nb\r\n{% endif %}\r\nc", "{{ 'a\r\nb' }}", "{{ 'a\nb' }}",

@@ -107,7 +107,7 @@ func assemble(c Config, m *model.Config, file *checkpoint.File) (*Adapter, error
 	}
 	for _, s := range saved {
 		for _, spec := range s.tensors {
-			a.Saved = append(a.Saved, Saved{spec, find(prefix+spec.Name, spec.Shape...)})
+			a.Saved = append(a.Saved, Saved{spec, find(s.saved(spec), spec.Shape...)})
 		}
 	}
 	for _, t := range file.Tensors() {

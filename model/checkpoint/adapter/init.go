@@ -48,7 +48,7 @@ func New(c Config, base *checkpoint.Dir, m *model.Config, seed uint64) (*Adapter
 			if err != nil {
 				return nil, err
 			}
-			t.Name = prefix + spec.Name
+			t.Name = s.saved(spec)
 			a.Saved = append(a.Saved, Saved{spec, t})
 		}
 	}

@@ -17,8 +17,8 @@ type site struct {
 	name    string
 	kind    model.Kind // of its weight
 	in, out int
-	tensors []model.TensorSpec
-	adapts  bool // an nn.Linear or a Conv1D that is not the output embedding
+	tensors []model.TensorSpec // as the checkpoint names them
+	adapts  bool               // an nn.Linear or a Conv1D that is not the output embedding
 }
 
 // A target is a module that a configuration adapts.
@@ -28,8 +28,18 @@ type target struct {
 	scale float64 // s: lora_alpha/r or lora_alpha/√r
 }
 
+// headModule is what transformers calls the output embedding, in every family.
+const headModule = "lm_head"
+
+// saved is the name in an adapter's file of one of the site's tensors.
+func (s site) saved(spec model.TensorSpec) string {
+	return prefix + s.name + spec.Name[strings.LastIndexByte(spec.Name, '.'):]
+}
+
 // sites returns the modules of a model that hold tensors, in the order of its tensors, and the names of the modules that hold others.
 // A tied head is a module all the same. Experts are none: they are parameters of the module that holds them all.
+//
+// Names are those of the modules in transformers 5. The checkpoints of these families have the same, but for a head (GPT-NeoX's embed_out).
 func sites(c *model.Config) (leaves []site, containers []string) {
 	at := map[string]int{}
 	inside := map[string]bool{}
@@ -50,6 +60,9 @@ func sites(c *model.Config) (leaves []site, containers []string) {
 		}
 		if spec.Kind == model.Expert {
 			continue
+		}
+		if spec.Kind == model.Head {
+			name = headModule
 		}
 		i, ok := at[name]
 		if !ok {
@@ -317,7 +330,7 @@ func (c *Config) saved(m *model.Config, leaves []site, containers []string) ([]s
 		}
 		if !found[end] {
 			errs = append(errs, fmt.Errorf("modules_to_save %s: this %s model has no such module (its embeddings are %s and %s)", end, m.Family,
-				m.Names.Embed, m.Names.Head))
+				m.Names.Embed, headModule))
 		}
 	}
 	return out, errors.Join(errs...)

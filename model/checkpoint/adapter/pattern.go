@@ -126,7 +126,9 @@ func (p *pythonRegexp) set() error {
 			if err := p.escape(); err != nil {
 				return err
 			}
-			continue
+			if rest := p.text[p.at:]; strings.HasPrefix(rest, "-") && !strings.HasPrefix(rest, "-]") { // a range from \d is nothing to Python
+				return p.unsupported("a range from an escape")
+			}
 		case c == '.' || c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z':
 			if c == '-' && p.at+1 < len(p.text) && p.text[p.at+1] == '-' {
 				return p.unsupported("-- in a set")

@@ -14,7 +14,8 @@ from transformers import AutoModelForCausalLM
 
 out = []
 for job in json.load(sys.stdin):
-    model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32, attn_implementation="eager")
+    model = AutoModelForCausalLM.from_pretrained(
+        job["model"], dtype=torch.float32, attn_implementation="eager", experts_implementation="eager")
     model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **job["config"]))
     torch.manual_seed(1)
     for p in model.parameters():

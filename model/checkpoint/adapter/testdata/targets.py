@@ -53,7 +53,8 @@ llama = [
 ]
 gpt = [{}, {"target_modules": "all-linear"}, {"target_modules": ["c_proj"], "layers_to_transform": [1]},
        {"target_modules": ["attn.c_proj", "c_fc"], "rank_pattern": {"mlp.c_fc": 2}}, {"target_modules": r".*\.mlp\..*", "fan_in_fan_out": True},
-       {"target_modules": ["query_key_value", "dense"]}, {"target_modules": ["c_attn"], "modules_to_save": ["wte"]}]
+       {"target_modules": ["query_key_value", "dense"]}, {"target_modules": ["c_attn"], "modules_to_save": ["wte"]},
+       {"target_modules": ["query_key_value"], "modules_to_save": ["lm_head", "embed_in", "final_layer_norm"]}]
 plain = [{}, {"target_modules": "all-linear"}, {"target_modules": ["q_proj", "v_proj"]}, {"target_modules": ["qkv_proj", "gate_up_proj"]},
          {"target_modules": ["fc1", "dense"]}, {"target_modules": ["gate_proj"]}]
 cases = {"llama": llama, "llama3_scaled_tied": llama, "gpt2": gpt, "gpt_neox": gpt, "falcon": gpt}
@@ -75,6 +76,6 @@ for name in sys.argv[2:]:
             if any("lora_" in n and ".experts." in n for n, _ in model.named_parameters()):
                 one["error"] = "adapts experts"
         except Exception as e:
-            one["error"] = f"{type(e).__name__}: {e}".split("\n")[0][:80]
+            one["error"] = f"{type(e).__name__}: {e}".split("\n")[0].split("{")[0][:80]  # without sets, whose order is chance
         out.append(one)
 print('{"configs": ' + json.dumps(configs) + ',\n"cases": [\n' + ",\n".join(json.dumps(x) for x in out) + "\n]}")
