@@ -29,6 +29,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(`{"normalizer":{"type":"Precompiled","precompiled_charsmap":"`+precompiled(map[string]string{"a": "b", "\u00e9": "ab", "x": ""})+`"},`+unigram+`}`, ``, "a\u0301 x é\r\n")
 	f.Add(`{"normalizer":{"type":"Sequence","normalizers":[{"type":"Strip","strip_left":true,"strip_right":true},{"type":"NFKD"},{"type":"StripAccents"},{"type":"NFKC"},{"type":"Nmt"},{"type":"Lowercase"}]},`+unigram+`}`, ``, " ＡB\u0301 ﬁ")
 	f.Add(`{"normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true},`+model+`}`, ``, "日A é\x00")
+	f.Add(`{"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Whitespace"},{"type":"Punctuation","behavior":"Contiguous"},{"type":"CharDelimiterSplit","delimiter":"b"},{"type":"BertPreTokenizer"},{"type":"FixedLength","length":2}]},`+unigram+`}`, ``, "a!! b, ab")
 	f.Fuzz(func(t *testing.T, file, config, text string) {
 		tk, err := Parse([]byte(file), []byte(config))
 		if err != nil {
