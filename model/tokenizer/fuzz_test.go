@@ -30,6 +30,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(`{"normalizer":{"type":"Sequence","normalizers":[{"type":"Strip","strip_left":true,"strip_right":true},{"type":"NFKD"},{"type":"StripAccents"},{"type":"NFKC"},{"type":"Nmt"},{"type":"Lowercase"}]},`+unigram+`}`, ``, " ＡB\u0301 ﬁ")
 	f.Add(`{"normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true},`+model+`}`, ``, "日A é\x00")
 	f.Add(`{"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Whitespace"},{"type":"Punctuation","behavior":"Contiguous"},{"type":"CharDelimiterSplit","delimiter":"b"},{"type":"BertPreTokenizer"},{"type":"FixedLength","length":2}]},`+unigram+`}`, ``, "a!! b, ab")
+	f.Add(`{"decoder":{"type":"Sequence","decoders":[{"type":"WordPiece","prefix":"a","cleanup":true},{"type":"CTC","pad_token":"b","word_delimiter_token":"","cleanup":true},{"type":"BPEDecoder","suffix":""}]},`+model+`}`, ``, "ab a b A")
 	f.Fuzz(func(t *testing.T, file, config, text string) {
 		tk, err := Parse([]byte(file), []byte(config))
 		if err != nil {
