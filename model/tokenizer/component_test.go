@@ -202,3 +202,37 @@ func TestNormalizers(t *testing.T) {
 		})
 	}
 }
+
+// TestPipelines compares whole tokenizers of the kinds that carry these components with the crate: T5's and XLM-RoBERTa's, ALBERT's, BERT's.
+func TestPipelines(t *testing.T) {
+	p := startPeer(t)
+	map1 := `{"type":"Precompiled","precompiled_charsmap":"` + precompiled(charsmaps()["forms"]) + `"}`
+	r := rand.New(rand.NewPCG(7, 7))
+	texts := randomTexts(81, 3000, []string{"</s>", "Th\u0301e", " The ", "ＴＨＥ", "the"})
+	for range 2000 {
+		texts = append(texts, clusters(r, 1+r.IntN(12)))
+	}
+	for i, extra := range []string{
+		`"normalizer":{"type":"Sequence","normalizers":[` + map1 + `,{"type":"Strip","strip_left":false,"strip_right":true},{"type":"Replace","pattern":{"Regex":" {2,}"},"content":"▁"}]},"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true}`,
+		`"normalizer":` + map1 + `,"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","replacement":"▁","prepend_scheme":"always"}]}`,
+		`"normalizer":{"type":"Sequence","normalizers":[{"type":"NFKD"},{"type":"StripAccents"},{"type":"Lowercase"},` + map1 + `]},"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Punctuation"},{"type":"Metaspace","replacement":"▁"}]}`,
+		`"normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true},"pre_tokenizer":{"type":"BertPreTokenizer"}`,
+		`"normalizer":{"type":"Sequence","normalizers":[{"type":"Nmt"},{"type":"NFKC"},{"type":"Strip","strip_left":true,"strip_right":true}]},"pre_tokenizer":{"type":"Whitespace"}`,
+		`"normalizer":{"type":"NFKC"},"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"first"}`,
+	} {
+		data := unigramFile(uint64(20+i), extra)
+		tk, err := Parse([]byte(data), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data = strings.Replace(data, `"added_tokens":[`, fmt.Sprintf(`"added_tokens":[{"id":%d,"content":"THÉ","single_word":false,"lstrip":true,"rstrip":false,"normalized":true,"special":false},`, tk.VocabSize()), 1)
+		if tk, err = Parse([]byte(data), nil); err != nil {
+			t.Fatal(err)
+		}
+		a := p.get(t, question{Dir: directory(t, map[string]string{tokenizerFile: data}), Texts: texts})
+		if a.Error != "" {
+			t.Fatal(a.Error)
+		}
+		compare(t, tk, a)
+	}
+}
