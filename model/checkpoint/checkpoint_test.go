@@ -352,6 +352,18 @@ func TestTokenizerDigest(t *testing.T) {
 			t.Errorf("another %s did not change the digest", name)
 		}
 	}
+	for file, text := range map[string]string{
+		"config.json": `{"model_type":"gemma"}`, "added_tokens.json": `{"<x>":5}`, "special_tokens_map.json": `{"unk_token":"<u>"}`,
+		"tokenizer_config.json": `{"eos_token":"</s>","tokenizer_class":"LlamaTokenizer","legacy":false}`,
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "tokenizer.json"), []byte(`{"model":{"vocab":{"a":0}},"added_tokens":[]}`))
+		write(t, filepath.Join(dir, "tokenizer_config.json"), []byte(`{"eos_token":"</s>"}`))
+		write(t, filepath.Join(dir, file), []byte(text))
+		if d, err := checkpoint.TokenizerDigest(dir); d == base || err != nil {
+			t.Errorf("%s did not change the digest (%v)", file, err)
+		}
+	}
 	if d, err := checkpoint.TokenizerDigest(t.TempDir()); d != "none" || err != nil {
 		t.Errorf("without a tokenizer: %q, %v, want none", d, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -18,41 +19,69 @@ import (
 // ErrNoTemplate is returned when a model directory has no chat template. Give one with --chat-template FILE, or use text pairs.
 var ErrNoTemplate = errors.New("the model has no chat template")
 
-// tokenizerKeys are the keys of tokenizer_config.json that can change token ids.
-var tokenizerKeys = []string{"bos_token", "eos_token", "add_bos_token", "add_eos_token", "add_prefix_space"}
+// What can change token ids beside tokenizer.json: keys of tokenizer_config.json (named tokens, others, and what transformers makes the
+// class of and how), keys of config.json (which class it makes where the former doesn't say), and whole files of older versions.
+var (
+	tokenizerKeys = []string{
+		"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token", "extra_special_tokens",
+		"additional_special_tokens", "added_tokens_decoder", "add_bos_token", "add_eos_token", "add_prefix_space", "tokenizer_class", "legacy",
+		"auto_map", "clean_up_tokenization_spaces", "fix_mistral_regex",
+	}
+	modelKeys      = []string{"model_type", "model_name", "tokenizer_class"}
+	tokenizerOlder = []string{"added_tokens.json", "special_tokens_map.json"}
+)
 
-// TokenizerDigest returns "sha256:" and a digest of what turns text into ids in a directory: tokenizer.json and the keys of
-// tokenizer_config.json that matter, whatever their layout as text. Without a tokenizer.json it returns "none".
+// TokenizerDigest returns "sha256:" and a digest of what turns text into ids in a directory: tokenizer.json and what counts of the files
+// beside it, whatever their layout as text. Without a tokenizer.json it returns "none".
 func TokenizerDigest(dir string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
-	if errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); errors.Is(err, os.ErrNotExist) {
 		return "none", nil
 	}
-	if err != nil {
-		return "", fmt.Errorf("checkpoint: %w", err)
+	h := sha256.New()
+	for _, part := range []struct {
+		file string
+		keys []string // nil: all
+	}{{"tokenizer.json", nil}, {"tokenizer_config.json", tokenizerKeys}, {configName, modelKeys}, {tokenizerOlder[0], nil}, {tokenizerOlder[1], nil}} {
+		if err := digestJSON(h, dir, part.file, part.keys); err != nil {
+			return "", fmt.Errorf("checkpoint: %w", err)
+		}
 	}
-	canonical, err := canonicalJSON(text)
-	if err != nil {
-		return "", fmt.Errorf("checkpoint: %s: %w", filepath.Join(dir, "tokenizer.json"), err)
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// digestJSON writes some or all keys of a JSON file, where it is there, in one form for all layouts.
+func digestJSON(h io.Writer, dir, name string, keys []string) error {
+	path := filepath.Join(dir, name)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
-	config, err := tokenizerConfig(dir)
+	if err == nil && keys != nil {
+		text, err = chosenKeys(text, keys)
+	}
+	if err == nil {
+		text, err = canonicalJSON(text)
+	}
 	if err != nil {
-		return "", err
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	fmt.Fprintf(h, "%s\n%s\n", name, text)
+	return nil
+}
+
+// chosenKeys cuts an object down to some keys that are not null; a token written as an object counts by its text.
+func chosenKeys(text []byte, keys []string) ([]byte, error) {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, err
 	}
 	chosen := map[string]json.RawMessage{}
-	for _, key := range tokenizerKeys {
-		if value, ok := config[key]; ok && string(value) != "null" {
+	for _, key := range keys {
+		if value, ok := all[key]; ok && string(value) != "null" {
 			chosen[key] = tokenText(value)
 		}
 	}
-	settings, err := json.Marshal(chosen)
-	if err != nil {
-		return "", err
-	}
-	h := sha256.New()
-	h.Write(canonical)
-	h.Write(settings)
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+	return json.Marshal(chosen)
 }
 
 // tokenText reduces a token written as an object ({"content": "</s>", …}) to its text.
