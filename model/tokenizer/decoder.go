@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/bpe"
+	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/wordmark"
 )
 
 // decoderOf returns the decoder of a component, nil for none.
@@ -20,6 +21,8 @@ func decoderOf(c component) (decoder, error) {
 		return nil, err
 	}
 	switch kind {
+	case "BPEDecoder", "CTC", "WordPiece":
+		return wordDecoderOf(kind, c)
 	case "ByteLevel":
 		var f struct {
 			typed
@@ -58,8 +61,57 @@ func decoderOf(c component) (decoder, error) {
 		}
 		return strip{f.Content, f.Start, f.Stop}, nil
 	}
-	return nil, c.unknown(kind, "ByteFallback", "ByteLevel", "Fuse", "Metaspace", "Replace", "Sequence", "Strip")
+	return nil, c.unknown(kind, "BPEDecoder", "ByteFallback", "ByteLevel", "CTC", "Fuse", "Metaspace", "Replace", "Sequence", "Strip", "WordPiece")
 }
+
+// wordDecoderOf returns a decoder that marks of words make: each is a list of tokens to a list of tokens, so a few lines.
+func wordDecoderOf(kind string, c component) (decoder, error) {
+	switch kind {
+	case "BPEDecoder":
+		var f struct {
+			typed
+			Suffix *string `json:"suffix"`
+		}
+		if err := c.fields(&f); err != nil {
+			return nil, err
+		}
+		if f.Suffix == nil {
+			return nil, fmt.Errorf("%s: BPEDecoder needs a suffix", c.path)
+		}
+		return tokensDecoder(func(tokens []string) []string { return wordmark.Ended(tokens, *f.Suffix) }), nil
+	case "CTC":
+		var f struct {
+			typed
+			Pad       *string `json:"pad_token"`
+			Delimiter *string `json:"word_delimiter_token"`
+			Cleanup   *bool   `json:"cleanup"`
+		}
+		if err := c.fields(&f); err != nil {
+			return nil, err
+		}
+		if f.Pad == nil || f.Delimiter == nil || f.Cleanup == nil {
+			return nil, fmt.Errorf("%s: CTC needs pad_token, word_delimiter_token and cleanup", c.path)
+		}
+		return tokensDecoder(func(tokens []string) []string { return wordmark.CTC(tokens, *f.Pad, *f.Delimiter, *f.Cleanup) }), nil
+	}
+	var f struct {
+		typed
+		Prefix  *string `json:"prefix"`
+		Cleanup *bool   `json:"cleanup"`
+	}
+	if err := c.fields(&f); err != nil {
+		return nil, err
+	}
+	if f.Prefix == nil || f.Cleanup == nil {
+		return nil, fmt.Errorf("%s: WordPiece needs prefix and cleanup", c.path)
+	}
+	return tokensDecoder(func(tokens []string) []string { return wordmark.Continued(tokens, *f.Prefix, *f.Cleanup) }), nil
+}
+
+// A tokensDecoder is a decoder that is a function of the tokens.
+type tokensDecoder func(tokens []string) []string
+
+func (d tokensDecoder) decode(tokens []string) []string { return d(tokens) }
 
 // decoders are applied one after the other.
 type decoders []decoder

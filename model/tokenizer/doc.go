@@ -16,6 +16,11 @@
 // GPTNeoXTokenizer, which drops it. split_special_tokens and fix_mistral_regex are refused. Truncation and padding of tokenizer.json
 // belong to whoever makes batches.
 //
+// Of the crate's components these are refused by name: the normalizer ByteLevel, the pre-tokenizer UnicodeScripts, the
+// models WordPiece and WordLevel, BPE with dropout, continuing_subword_prefix or end_of_word_suffix, anything after the pre-tokenizer
+// ByteLevel, and a Metaspace of prepend_scheme first after a normalizer that could take away what a text begins with, as Precompiled,
+// Strip, StripAccents, Nmt and BertNormalizer could.
+//
 // What a vocabulary lacks and has no unknown token for is left out, as the crate does: SmolLM2's lacks some control characters.
 //
 // The one trap: Encode does not join. The ids of two texts, one after the other, are not the ids of the joined text.

@@ -26,6 +26,11 @@ func FuzzParse(f *testing.F) {
 	f.Add(`{"post_processor":{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"RobertaProcessing","sep":["a",0],"cls":["b",1],"trim_offsets":true,"add_prefix_space":false}]},"pre_tokenizer":{"type":"Split","pattern":{"String":" "},"behavior":"Contiguous","invert":false},`+model+`}`, `{"tokenizer_class":"LlamaTokenizer","legacy":false,"unk_token":"b"}`, "a  b")
 	f.Add(`{"added_tokens":[{"id":5,"content":"<x>"}],`+model+`}`, `{"tokenizer_class":"GemmaTokenizer","unk_token":"a","added_tokens_decoder":{"5":{"content":"<x>","lstrip":true}},"extra_special_tokens":["<y>"]}`, "<x> <y> ▁ab")
 	f.Add(`{"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"b","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"special_tokens":{"b":{"id":"b","ids":[1],"tokens":["b"]}}},`+model+`}`, `{"tokenizer_class":"GPTNeoXTokenizer","add_prefix_space":true}`, "ab")
+	f.Add(`{"normalizer":{"type":"Precompiled","precompiled_charsmap":"`+precompiled(map[string]string{"a": "b", "\u00e9": "ab", "x": ""})+`"},`+unigram+`}`, ``, "a\u0301 x é\r\n")
+	f.Add(`{"normalizer":{"type":"Sequence","normalizers":[{"type":"Strip","strip_left":true,"strip_right":true},{"type":"NFKD"},{"type":"StripAccents"},{"type":"NFKC"},{"type":"Nmt"},{"type":"Lowercase"}]},`+unigram+`}`, ``, " ＡB\u0301 ﬁ")
+	f.Add(`{"normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true},`+model+`}`, ``, "日A é\x00")
+	f.Add(`{"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Whitespace"},{"type":"Punctuation","behavior":"Contiguous"},{"type":"CharDelimiterSplit","delimiter":"b"},{"type":"BertPreTokenizer"},{"type":"FixedLength","length":2}]},`+unigram+`}`, ``, "a!! b, ab")
+	f.Add(`{"decoder":{"type":"Sequence","decoders":[{"type":"WordPiece","prefix":"a","cleanup":true},{"type":"CTC","pad_token":"b","word_delimiter_token":"","cleanup":true},{"type":"BPEDecoder","suffix":""}]},`+model+`}`, ``, "ab a b A")
 	f.Fuzz(func(t *testing.T, file, config, text string) {
 		tk, err := Parse([]byte(file), []byte(config))
 		if err != nil {

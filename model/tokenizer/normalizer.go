@@ -1,11 +1,16 @@
 package tokenizer
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/charsmap"
+	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/clean"
 	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/scan"
 	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/ucd"
 )
@@ -19,11 +24,14 @@ func normalizerOf(c component) (normalizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ch, ok := changes[kind]; ok {
+		return ch, c.fields(&typed{})
+	}
 	switch kind {
-	case "NFC":
-		return form(ucd.NFC), c.fields(&typed{})
-	case "NFD":
-		return form(ucd.NFD), c.fields(&typed{})
+	case "BertNormalizer":
+		return bertNormalizerOf(c)
+	case "Precompiled":
+		return precompiledOf(c)
 	case "Prepend":
 		var f struct {
 			typed
@@ -33,6 +41,8 @@ func normalizerOf(c component) (normalizer, error) {
 		return prepend(f.Prepend), err
 	case "Replace":
 		return replaceOf(c)
+	case "Strip":
+		return stripOf(c)
 	case "Sequence":
 		var f struct {
 			typed
@@ -53,13 +63,86 @@ func normalizerOf(c component) (normalizer, error) {
 		}
 		return all, nil
 	}
-	return nil, c.unknown(kind, "NFC", "NFD", "Prepend", "Replace", "Sequence")
+	return nil, c.unknown(kind, append(slices.Collect(maps.Keys(changes)), "BertNormalizer", "Precompiled", "Prepend", "Replace", "Sequence", "Strip")...)
 }
 
-// A form is a Unicode normal form.
-type form func(string) string
+// A change is a normalizer that is a function of the text.
+type change struct {
+	do       func(string) string
+	growth   int  // how many times as long it may make a text, in bytes
+	shortens bool // it could take away what a text begins with
+}
 
-func (f form) normalize(text string) string { return f(text) }
+func (ch change) normalize(text string) string { return ch.do(text) }
+
+// changes are those that have no fields.
+var changes = map[string]change{
+	"NFC":          {do: ucd.NFC, growth: 3}, // at worst U+0390 and others decompose to three times as many
+	"NFD":          {do: ucd.NFD, growth: 3},
+	"NFKC":         {do: ucd.NFKC, growth: 11}, // U+FDFA
+	"NFKD":         {do: ucd.NFKD, growth: 11},
+	"Lowercase":    {do: ucd.Lower, growth: 2}, // U+0130, U+023A
+	"Nmt":          {do: clean.Nmt, growth: 1, shortens: true},
+	"StripAccents": {do: clean.StripAccents, growth: 1, shortens: true},
+}
+
+func stripOf(c component) (normalizer, error) {
+	var f struct {
+		typed
+		Left  *bool `json:"strip_left"`
+		Right *bool `json:"strip_right"`
+	}
+	if err := c.fields(&f); err != nil {
+		return nil, err
+	}
+	if f.Left == nil || f.Right == nil {
+		return nil, fmt.Errorf("%s: Strip needs strip_left and strip_right", c.path)
+	}
+	return change{func(s string) string { return clean.Strip(s, *f.Left, *f.Right) }, 1, true}, nil
+}
+
+func bertNormalizerOf(c component) (normalizer, error) {
+	var f struct {
+		typed
+		Clean        *bool `json:"clean_text"`
+		Chinese      *bool `json:"handle_chinese_chars"`
+		StripAccents *bool `json:"strip_accents"`
+		Lowercase    *bool `json:"lowercase"`
+	}
+	if err := c.fields(&f); err != nil {
+		return nil, err
+	}
+	if f.Clean == nil || f.Chinese == nil || f.Lowercase == nil {
+		return nil, fmt.Errorf("%s: BertNormalizer needs clean_text, handle_chinese_chars and lowercase", c.path)
+	}
+	if f.StripAccents == nil {
+		f.StripAccents = f.Lowercase
+	}
+	b := clean.Bert{Clean: *f.Clean, Chinese: *f.Chinese, StripAccents: *f.StripAccents, Lowercase: *f.Lowercase}
+	return change{b.Normalize, 6, true}, nil
+}
+
+func precompiledOf(c component) (normalizer, error) {
+	var f struct {
+		typed
+		Charsmap string `json:"precompiled_charsmap"`
+	}
+	if err := c.fields(&f); err != nil {
+		return nil, err
+	}
+	data, err := base64.StdEncoding.Strict().DecodeString(f.Charsmap)
+	if err == nil && strings.ContainsAny(f.Charsmap, "\r\n") {
+		err = errors.New("a line break in base64")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: precompiled_charsmap: %w", c.path, err)
+	}
+	m, err := charsmap.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.path, err)
+	}
+	return change{m.Normalize, min(m.Growth(), maxGrowth), true}, nil
+}
 
 // A prepend puts a string before every text that is not empty.
 type prepend string
@@ -118,13 +201,13 @@ func (r replace) normalize(text string) string {
 }
 
 // maxGrowth is how many times as long a normalizer may make a text: a file of a kilobyte could double it a hundred times.
-const maxGrowth = 1000
+const maxGrowth = 10000
 
 // growth returns how many times as long a normalizer may make a text, at least, up to maxGrowth.
 func growth(n normalizer) int {
 	switch n := n.(type) {
-	case form:
-		return 3 // at worst, in bytes: U+0390 and others decompose to three times as many
+	case change:
+		return n.growth
 	case prepend:
 		return 1 + len(n)
 	case replace:
@@ -142,6 +225,8 @@ func growth(n normalizer) int {
 // shortens reports whether a normalizer could take away what a text begins with, so that what it leaves begins elsewhere.
 func shortens(n normalizer) bool {
 	switch n := n.(type) {
+	case change:
+		return n.shortens
 	case replace:
 		return n.new == ""
 	case normalizers:

@@ -30,6 +30,7 @@ type question struct {
 
 	Pattern string `json:"pattern,omitempty"` // of Split, instead of a tokenizer
 	Train   int    `json:"train,omitempty"`   // the size of a Unigram to train on the texts
+	Show    string `json:"show,omitempty"`    // "normalizer" or "pre_tokenizer": what it makes of the texts
 	Time    bool   `json:"time,omitempty"`    // how long the crate takes
 }
 

@@ -3,10 +3,12 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/scan"
+	"github.com/steelyard-ml/steelyard/model/tokenizer/internal/ucd"
 )
 
 // preTokenizerOf returns the pre-tokenizer of a component, nil for none.
@@ -18,6 +20,9 @@ func preTokenizerOf(c component) (preTokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if chain, ok := chains[kind]; ok {
+		return chain, c.fields(&typed{})
+	}
 	switch kind {
 	case "ByteLevel":
 		f := struct {
@@ -28,6 +33,18 @@ func preTokenizerOf(c component) (preTokenizer, error) {
 		}{UseRegex: true}
 		err := c.fields(&f)
 		return byteLevel{prefix: f.AddPrefixSpace, words: f.UseRegex}, err
+	case "CharDelimiterSplit":
+		var f struct {
+			typed
+			Delimiter string `json:"delimiter"`
+		}
+		if err := c.fields(&f); err != nil {
+			return nil, err
+		}
+		if len([]rune(f.Delimiter)) != 1 {
+			return nil, fmt.Errorf("%s: delimiter must be one character, not %q", c.path, f.Delimiter)
+		}
+		return cut{find: scan.Literal(f.Delimiter), keep: removed}, nil
 	case "Digits":
 		var f struct {
 			typed
@@ -35,14 +52,47 @@ func preTokenizerOf(c component) (preTokenizer, error) {
 		}
 		err := c.fields(&f)
 		return cut{find: scan.Numerals(f.IndividualDigits)}, err
+	case "FixedLength":
+		f := struct {
+			typed
+			Length int `json:"length"`
+		}{Length: 5}
+		if err := c.fields(&f); err != nil {
+			return nil, err
+		}
+		if f.Length < 1 {
+			return nil, fmt.Errorf("%s: length must be at least 1, not %d", c.path, f.Length)
+		}
+		return cut{find: scan.Chunk(f.Length)}, nil
 	case "Metaspace":
 		return metaspaceOf(c)
+	case "Punctuation":
+		f := struct {
+			typed
+			Behavior string `json:"behavior"`
+		}{Behavior: "Isolated"}
+		if err := c.fields(&f); err != nil {
+			return nil, err
+		}
+		k, ok := keeps[f.Behavior]
+		if !ok {
+			return nil, fmt.Errorf("%s: behavior %q is not supported", c.path, f.Behavior)
+		}
+		return cut{find: scan.One(ucd.Punctuation), keep: k}, nil
 	case "Split":
 		return cutOf(c)
 	case "Sequence":
 		return preTokenizersOf(c)
 	}
-	return nil, c.unknown(kind, "ByteLevel", "Digits", "Metaspace", "Sequence", "Split")
+	return nil, c.unknown(kind, append(slices.Collect(maps.Keys(chains)), "ByteLevel", "CharDelimiterSplit", "Digits", "FixedLength",
+		"Metaspace", "Punctuation", "Sequence", "Split")...)
+}
+
+// chains are the pre-tokenizers that have no fields.
+var chains = map[string]preTokenizers{
+	"WhitespaceSplit":  {cut{find: scan.One(ucd.White), keep: removed}},
+	"Whitespace":       {cut{find: scan.Whitespace, keep: removed, invert: true}},
+	"BertPreTokenizer": {cut{find: scan.One(ucd.White), keep: removed}, cut{find: scan.One(ucd.Punctuation)}},
 }
 
 // preTokenizers are applied one after the other, each to every piece of the one before.

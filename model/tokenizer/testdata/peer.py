@@ -2,7 +2,8 @@
 
 A question is a line of JSON on standard input: dir, auto, texts. So is an answer: for each text the fields of oracle.py's rows; of an
 AutoTokenizer its class and named special tokens, too; or error. A question with a pattern is answered by the pieces that Split cuts,
-one with a size to train by the file of a Unigram trained on the texts, one with a time by the seconds that the crate takes to encode the
+one with a size to train by the file of a Unigram trained on the texts, one one that asks to show
+the normalizer or the pre_tokenizer of a tokenizer by what that makes of the texts, one with a time by the seconds that the crate takes to encode the
 texts, the least of three.
 """
 
@@ -32,6 +33,12 @@ def answer(question):
         from tokenizers import Regex, pre_tokenizers
         split = pre_tokenizers.Split(Regex(question["pattern"]), "isolated")
         return {"pieces": [[piece for piece, _ in split.pre_tokenize_str(text)] for text in question["texts"]]}
+    if question.get("show"):
+        from tokenizers import Tokenizer
+        t = Tokenizer.from_file(question["dir"] + "/tokenizer.json")
+        if question["show"] == "normalizer":
+            return {"pieces": [[t.normalizer.normalize_str(text)] for text in question["texts"]]}
+        return {"pieces": [[piece for piece, _ in t.pre_tokenizer.pre_tokenize_str(text)] for text in question["texts"]]}
     if question.get("train"):
         from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
         t = Tokenizer(models.Unigram())

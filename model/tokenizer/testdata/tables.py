@@ -4,9 +4,13 @@
     python testdata/tables.py        # from model/tokenizer
 
 Nothing is copied from a Unicode file: every value is observed. Categories are what \\p{..} of the crate's regular expressions
-(Oniguruma, Unicode 16) matches, decompositions and combining classes are what its NFC and NFD normalizers do.
+(Oniguruma, Unicode 16) matches, decompositions and combining classes are what its NFC and NFD normalizers do. Compatibility
+decompositions are what NFKD does beyond that, letters what Lowercase changes, sets what StripAccents, BertNormalizer, Punctuation and
+Whitespace take. Grapheme clusters are seen through Precompiled: with a charsmap that gives every first byte an X, a cluster of less than
+six bytes is one X and a longer one is as many as it has characters.
 """
 
+import struct
 import subprocess
 
 from tokenizers import Regex, normalizers, pre_tokenizers
@@ -105,6 +109,148 @@ def normalization():
         f.write("// excluded lists the decomposable code points that are never composed.\nvar excluded = [...]rune{\n" + wrapped(skipped) + "}\n")
 
 
+def write(name, comment, declaration, items):
+    with open("internal/ucd/%s.go" % name, "a") as f:
+        f.write("// %s\nvar %s{\n%s}\n\n" % (comment, declaration, wrapped(items)))
+
+
+def begin(name):
+    with open("internal/ucd/%s.go" % name, "w") as f:
+        f.write(HEADER)
+
+
+def literal(s):
+    return '"%s"' % "".join("\\u%04X" % ord(d) if ord(d) < 0x10000 else "\\U%08X" % ord(d) for d in s)
+
+
+def each(normalizer, points):
+    """What a normalizer makes of each code point by itself."""
+    return {c: normalizer.normalize_str(chr(c)) for c in points}
+
+
+def compatibility():
+    nfd, nfkd = each(normalizers.NFD(), POINTS), each(normalizers.NFKD(), POINTS)
+    rows = []  # [first, last, to], the last character of to counting up
+    for c in POINTS:
+        to = nfkd[c]
+        if to == nfd[c]:
+            continue
+        if rows and rows[-1][1] == c - 1 and rows[-1][2][:-1] == to[:-1] and ord(rows[-1][2][-1]) + c - rows[-1][0] == ord(to[-1]):
+            rows[-1][1] = c
+        else:
+            rows.append([c, c, to])
+    half = len(rows) // 2
+    for name, part in ("compatibility1", rows[:half]), ("compatibility2", rows[half:]):
+        begin(name)
+        write(name, name + " is a half of the compatibility decompositions that are not the canonical ones.", name + " = [...]counting",
+              ("{0x%X, 0x%X, %s}," % (a, b, literal(to)) for a, b, to in part))
+
+
+def lowercase():
+    rows = []  # [first, last, step, add]
+    special = []
+    for c, to in each(normalizers.Lowercase(), POINTS).items():
+        if to == chr(c):
+            continue
+        if len(to) != 1:
+            special.append((c, to))
+            continue
+        add = ord(to) - c
+        last = rows[-1] if rows else None
+        if last and last[3] == add and (c - last[1] == last[2] or last[0] == last[1] and c - last[1] <= 2):
+            last[2] = c - last[1]
+            last[1] = c
+        else:
+            rows.append([c, c, 1, add])
+    assert special == [(0x130, "i\u0307")]
+    write("sets", "lowers holds what has one lower-case letter, U+0130 aside.", "lowers = [...]lowerRun", ("{0x%X, 0x%X, %d, %d}," % tuple(r) for r in rows))
+
+
+def ranges(points):
+    out = []
+    for c in sorted(points):
+        if out and out[-1][1] == c - 1:
+            out[-1][1] = c
+        else:
+            out.append([c, c])
+    return ["{0x%X, 0x%X}," % tuple(r) for r in out]
+
+
+def sets():
+    nfd = each(normalizers.NFD(), POINTS)
+    bert = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
+    removed = lambda n, points=POINTS: [c for c, to in each(n, points).items() if to == ""]
+    plain = [c for c in POINTS if nfd[c] == chr(c)]
+    punctuation = pre_tokenizers.Punctuation("removed")
+    cut = lambda t: {ord(c) for piece, _ in t.pre_tokenize_str(TEXT) for c in piece}
+    # A character joins an "a" before it where it is of a word.
+    words = [c for c in POINTS if len(pre_tokenizers.Whitespace().pre_tokenize_str("a" + chr(c))) == 1 and c not in SPACE]
+    assert SPACE == set(POINTS) - cut(pre_tokenizers.WhitespaceSplit())
+    begin("sets")
+    write("sets", "marks is what StripAccents takes away.", "marks = Ranges", ranges(removed(normalizers.StripAccents())))
+    write("sets", "nonspacing is what BertNormalizer takes for accents.", "nonspacing = Ranges",
+          ranges(removed(normalizers.BertNormalizer(**{**bert, "strip_accents": True}), plain)))
+    write("sets", "controls is what the clean_text of BertNormalizer takes away.", "controls = Ranges",
+          ranges(removed(normalizers.BertNormalizer(**{**bert, "clean_text": True}))))
+    write("sets", "punctuation is what Punctuation and BertPreTokenizer split by.", "punctuation = Ranges", ranges(set(POINTS) - cut(punctuation)))
+    write("sets", "words is the \\w of Whitespace, whose regular expressions are not those of Split.", "words = Ranges", ranges(words))
+
+
+SPACE = {9, 10, 11, 12, 13, 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000}
+
+
+def graphemes():
+    units = [0] * 768
+    units[0] = 256 << 10
+    for b in range(1, 256):
+        if b != 10:
+            units[256 ^ b] = b | 1 << 8 | (256 ^ b ^ 512) << 10
+    charsmap = struct.pack("<I768I", 4 * 768, *units) + b"X\0"
+    n = normalizers.Precompiled(charsmap)
+
+    def count(before, after, points):
+        """How many X before, each code point and after are."""
+        lines = n.normalize_str("".join(before + chr(c) + after + "\n" for c in points)).split("\n")
+        return {c: len(line) for c, line in zip(points, lines)}
+
+    hangul = range(0xAC00, 0xAC00 + 11172)
+    points = [c for c in POINTS if c not in (0, 10, 13) and c not in hangul]
+    A = "\u0301"
+    control = {c for c, k in count("", A + A, points).items() if k == 2}
+    joins = {c for c, k in count("a", "", points).items() if k == 1}
+    prepend = {c for c, k in count("", "a", points).items() if k == 1}
+    picture = {c for c, k in count("\u00a9\u200d", A + A, points).items() if k == 5} - joins
+    extend = {c for c, k in count("\u00a9", "\u200d\u00a9" + A, joins).items() if k == 5}
+    consonant = {c for c, k in count("", "\u094d\u0915" + A, points).items() if k == 4} - joins - prepend
+    linker = {c for c, k in count("\u0915", "\u0915" + A, joins).items() if k == 4}
+    link = {c for c, k in count("\u0915", "\u094d\u0915" + A, joins).items() if k == 5}
+    l = {c for c, k in count("", "\u1100" + A, points).items() if k == 3} - prepend
+    v = {c for c, k in count("", "\u1161" + A, points).items() if k == 3} - l - prepend
+    t = {c for c, k in count("", "\u11a8" + A, points).items() if k == 3} - v - prepend
+    for lv, k in count("", "\u1161" + A, hangul).items():
+        assert (k == 3) == ((lv - 0xAC00) % 28 == 0)
+    assert linker <= extend and link - {0x200D} <= extend
+    names = {}
+    for name, members in [("gControl", control), ("gSpacing", joins - extend), ("gExtend", extend), ("gLink", link), ("gLinker", linker),
+                          ("gPrepend", prepend), ("gPicture", picture), ("gConsonant", consonant), ("gL", l), ("gV", v), ("gT", t)]:
+        for c in members:
+            assert names.get(c, "gExtend") in ("gExtend", "gLink") or c == 0x200D, (hex(c), names[c], name)
+            names[c] = name
+    names.update({0: "gControl", 10: "gLF", 13: "gCR", 0x200D: "gZWJ"})
+    runs, last = [], None
+    for c in range(0x110000):
+        name = names.get(c, "gAny")
+        if name != last:
+            runs.append("{0x%X, %s}," % (c, name))
+            last = name
+    begin("grapheme_table")
+    write("grapheme_table", "graphemeRuns holds the first code point of every run of one class, but for Hangul syllables.", "graphemeRuns = [...]graphemeRun", runs)
+
+
 categories()
 normalization()
+compatibility()
+sets()
+lowercase()
+graphemes()
 subprocess.run(["gofmt", "-w", "internal/ucd"], check=True)

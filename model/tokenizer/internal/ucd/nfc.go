@@ -19,6 +19,12 @@ type decomposition struct {
 	to string
 }
 
+// A counting gives each of first to last a compatibility decomposition, whose last character counts up with them.
+type counting struct {
+	first, last rune
+	to          string
+}
+
 // Hangul syllables are composed by arithmetic: The Unicode Standard, 3.12.
 const (
 	hangulS, hangulL, hangulV, hangulT = 0xAC00, 0x1100, 0x1161, 0x11A7
@@ -30,12 +36,13 @@ const (
 type normalForms struct {
 	rank     map[rune]uint8    // combining class by order, for those that have one
 	whole    map[rune]string   // canonical decomposition
+	compat   map[rune]string   // compatibility decomposition, where it is another
 	compose  map[[2]rune]rune  // primary composites
 	unstable map[rune]struct{} // what NFC may change or reorder, or join to what is before it
 }
 
 var forms = sync.OnceValue(func() *normalForms {
-	f := &normalForms{map[rune]uint8{}, map[rune]string{}, map[[2]rune]rune{}, map[rune]struct{}{}}
+	f := &normalForms{map[rune]uint8{}, map[rune]string{}, map[rune]string{}, map[[2]rune]rune{}, map[rune]struct{}{}}
 	for _, r := range ranks {
 		for c := r.first; c <= r.last; c++ {
 			f.rank[c] = r.rank
@@ -50,6 +57,14 @@ var forms = sync.OnceValue(func() *normalForms {
 		f.whole[d.of] = d.to
 		if _, never := slices.BinarySearch(excluded[:], d.of); !never {
 			composite[d.to] = d.of
+		}
+	}
+	for _, half := range [...][]counting{compatibility1[:], compatibility2[:]} {
+		for _, d := range half {
+			last, size := utf8.DecodeLastRuneInString(d.to)
+			for c := d.first; c <= d.last; c++ {
+				f.compat[c] = d.to[:len(d.to)-size] + string(last+c-d.first)
+			}
 		}
 	}
 	for to, c := range composite {
@@ -98,7 +113,7 @@ func NFC(s string) string {
 			end += n
 		}
 		out.WriteString(s[done:stable])
-		for _, r := range f.composed(f.decomposed(s[stable:end])) {
+		for _, r := range f.composed(f.decomposed(s[stable:end], false)) {
 			out.WriteRune(r)
 		}
 		done, stable, i = end, end, end
@@ -112,16 +127,40 @@ func NFC(s string) string {
 
 // NFD returns the canonical decomposition of s.
 func NFD(s string) string {
+	if ascii(s) {
+		return s
+	}
+	return string(forms().decomposed(s, false))
+}
+
+// NFKD returns the compatibility decomposition of s.
+func NFKD(s string) string {
+	if ascii(s) {
+		return s
+	}
+	return string(forms().decomposed(s, true))
+}
+
+// NFKC returns the canonical composition of the compatibility decomposition of s.
+func NFKC(s string) string {
+	if ascii(s) {
+		return s
+	}
+	f := forms()
+	return string(f.composed(f.decomposed(s, true)))
+}
+
+func ascii(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
-			return string(forms().decomposed(s))
+			return false
 		}
 	}
-	return s
+	return true
 }
 
 // decomposed returns s decomposed, the marks after each starter in the order of their classes.
-func (f *normalForms) decomposed(s string) []rune {
+func (f *normalForms) decomposed(s string, compat bool) []rune {
 	out := make([]rune, 0, len(s))
 	for _, r := range s {
 		if n := r - hangulS; 0 <= n && n < countS {
@@ -129,6 +168,8 @@ func (f *normalForms) decomposed(s string) []rune {
 			if t := n % countT; t != 0 {
 				out = append(out, hangulT+t)
 			}
+		} else if to, ok := f.compat[r]; ok && compat {
+			out = append(out, []rune(to)...)
 		} else if to, ok := f.whole[r]; ok {
 			out = append(out, []rune(to)...)
 		} else {
