@@ -46,10 +46,7 @@ elif library == "datasets":
 
 // The tables of a cache are read as they are by what people have: values/ and views/<run>/ each as one table.
 func TestOtherProgramsReadACache(t *testing.T) {
-	python := os.Getenv("STEELYARD_PYTHON")
-	if python == "" {
-		tol.SkipUnlessRequired(t, "STEELYARD_PYTHON names no Python with pyarrow, pandas, polars, duckdb and datasets")
-	}
+	python := tol.Python(t)
 	rows := pairs(30)
 	st := build(t, t.TempDir(), rows, 10)
 	type table struct {

@@ -244,10 +244,7 @@ for name, kw in {"default": {}, "groups": {"row_group_size": 7}, "v1": {"version
 `
 
 func TestPyarrow(t *testing.T) {
-	python := os.Getenv("STEELYARD_PYTHON")
-	if python == "" {
-		tol.SkipUnlessRequired(t, "STEELYARD_PYTHON names no Python with pyarrow")
-	}
+	python := tol.Python(t)
 	dir := t.TempDir()
 	if out, err := exec.Command(python, "-c", pyarrowScript, dir).CombinedOutput(); err != nil {
 		t.Fatalf("pyarrow: %v\n%s", err, out)

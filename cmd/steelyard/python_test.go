@@ -29,10 +29,7 @@ func python(t *testing.T, into any, script string, args ...string) {
 // pythonWith is python with a standard input.
 func pythonWith(t *testing.T, input string, into any, script string, args ...string) {
 	t.Helper()
-	interpreter := os.Getenv("STEELYARD_PYTHON")
-	if interpreter == "" {
-		tol.SkipUnlessRequired(t, "STEELYARD_PYTHON names no Python with the packages of testdata/tools/peers.txt")
-	}
+	interpreter := tol.Python(t)
 	cmd := exec.Command(interpreter, append([]string{filepath.Join("testdata", script)}, args...)...)
 	cmd.Env = append(os.Environ(), "HF_HUB_OFFLINE=1", "HF_DATASETS_OFFLINE=1")
 	var stderr bytes.Buffer

@@ -17,6 +17,20 @@ func SkipUnlessRequired(t testing.TB, why string) {
 	t.Skip("skipped: " + why)
 }
 
+// Python returns the interpreter that STEELYARD_PYTHON names, with the packages of testdata/tools/peers.txt. It skips the test where there
+// is none, and under -short: what the peers say does not depend on the race detector or on how this program was compiled.
+func Python(t testing.TB) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("skipped: -short asks no peers")
+	}
+	python := os.Getenv("STEELYARD_PYTHON")
+	if python == "" {
+		SkipUnlessRequired(t, "STEELYARD_PYTHON names no Python with the packages of testdata/tools/peers.txt (make peers)")
+	}
+	return python
+}
+
 // Root returns the root of the module's source.
 func Root(t testing.TB) string {
 	t.Helper()

@@ -36,10 +36,7 @@ type peerOutcome struct {
 // peer renders with transformers itself; trl asks for the templates that TRL brings along.
 func peer(t *testing.T, templates []string, cases []peerCase, trl bool) (outcomes []peerOutcome, found map[string]string) {
 	t.Helper()
-	python := os.Getenv("STEELYARD_PYTHON")
-	if python == "" {
-		tol.SkipUnlessRequired(t, "STEELYARD_PYTHON names no Python with the packages of testdata/tools/peers.txt")
-	}
+	python := tol.Python(t)
 	job, err := json.Marshal(map[string]any{"templates": templates, "cases": cases, "trl": trl})
 	if err != nil {
 		t.Fatal(err)

@@ -17,10 +17,7 @@ import (
 // Adapters that PEFT made and saved give its log-probabilities, and their tensors its gradients, in every kind of architecture: separate
 // and fused projections, Conv1D, tied heads, embeddings that are scaled, experts, and modules that are trained whole.
 func TestAdaptersOfPEFT(t *testing.T) {
-	python := os.Getenv("STEELYARD_PYTHON")
-	if python == "" {
-		tol.SkipUnlessRequired(t, "STEELYARD_PYTHON names no Python with transformers and PEFT")
-	}
+	python := tol.Python(t)
 	type job struct {
 		Model  string         `json:"model"`
 		Out    string         `json:"out"`

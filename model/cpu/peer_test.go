@@ -52,10 +52,7 @@ func TestRandomModels(t *testing.T) {
 // randomModels has models made, in one process, and returns their directories.
 func randomModels(t *testing.T) []string {
 	t.Helper()
-	python := os.Getenv("STEELYARD_PYTHON")
-	if python == "" {
-		tol.SkipUnlessRequired(t, "STEELYARD_PYTHON names no Python with transformers")
-	}
+	python := tol.Python(t)
 	dir := t.TempDir()
 	script := exec.Command(python, filepath.Join(tol.Root(t), "testdata", "tools", "random_models.py"), dir,
 		"--seed", strconv.Itoa(*modelsSeed), "--count", strconv.Itoa(*models), "--odd", strconv.Itoa(*models/2))

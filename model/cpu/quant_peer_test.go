@@ -15,10 +15,7 @@ import (
 // Checkpoints that transformers and bitsandbytes saved in 4 bits compute what they compute there; and weights quantized on loading are
 // the numbers that those hold, by their digest.
 func TestStoredFourBits(t *testing.T) {
-	python := os.Getenv("STEELYARD_PYTHON")
-	if python == "" {
-		tol.SkipUnlessRequired(t, "STEELYARD_PYTHON names no Python with transformers and bitsandbytes")
-	}
+	python := tol.Python(t)
 	type job struct {
 		Model  string       `json:"model"`
 		Out    string       `json:"out"`

@@ -49,10 +49,7 @@ type answer struct {
 // startPeer starts testdata/peer.py, or skips.
 func startPeer(t testing.TB) *peer {
 	t.Helper()
-	python := os.Getenv("STEELYARD_PYTHON")
-	if python == "" {
-		tol.SkipUnlessRequired(t, "STEELYARD_PYTHON names no Python with transformers")
-	}
+	python := tol.Python(t)
 	cmd := exec.Command(python, "testdata/peer.py")
 	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "TOKENIZERS_PARALLELISM=false", "PYTHONIOENCODING=utf-8")
 	in, err := cmd.StdinPipe()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -18,10 +17,7 @@ import (
 // Over five steps the moments are those of bitsandbytes' 8-bit AdamW to the bit, given its weights; so are the weights but for torch's
 // square root, which is off by a bit in some places.
 func TestAdamW8AsBitsandbytes(t *testing.T) {
-	python := os.Getenv("STEELYARD_PYTHON")
-	if python == "" {
-		tol.SkipUnlessRequired(t, "STEELYARD_PYTHON names no Python with bitsandbytes")
-	}
+	python := tol.Python(t)
 	path := filepath.Join(t.TempDir(), "adamw8.safetensors")
 	if out, err := exec.Command(python, filepath.Join("testdata", "adamw8.py"), path, "7").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

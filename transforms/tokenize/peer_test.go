@@ -31,10 +31,7 @@ type peerIDs struct {
 // trl tokenizes rows with TRL's own code.
 func trl(t *testing.T, tokenizers []string, rows []peerRow) []peerIDs {
 	t.Helper()
-	python := os.Getenv("STEELYARD_PYTHON")
-	if python == "" {
-		tol.SkipUnlessRequired(t, "STEELYARD_PYTHON names no Python with the packages of testdata/tools/peers.txt")
-	}
+	python := tol.Python(t)
 	job, err := json.Marshal(map[string]any{"tokenizers": tokenizers, "rows": rows})
 	if err != nil {
 		t.Fatal(err)

@@ -120,10 +120,7 @@ func TestGoldens(t *testing.T) {
 
 // TestPeer holds 120 random weights, of every type, block size and element type, and 40 lists of 8-bit codes against bitsandbytes' CPU backend.
 func TestPeer(t *testing.T) {
-	python := os.Getenv("STEELYARD_PYTHON")
-	if python == "" {
-		tol.SkipUnlessRequired(t, "STEELYARD_PYTHON names no Python with bitsandbytes")
-	}
+	python := tol.Python(t)
 	path := filepath.Join(t.TempDir(), "peer.safetensors")
 	if out, err := exec.Command(python, filepath.Join("testdata", "peer.py"), path, "20241124").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
