@@ -85,9 +85,32 @@ func TestScoresAgainstReference(t *testing.T) {
 	}
 }
 
+// compareSlope holds a tensor's gradient against the central difference of a loss in a random direction of its weight.
+func compareSlope(t *testing.T, name string, r *rand.Rand, weight []float64, grad []float32, loss func() float64) {
+	t.Helper()
+	const step = 1e-5
+	before := slices.Clone(weight)
+	direction := make([]float64, len(weight))
+	slope := 0.0
+	for i := range direction {
+		direction[i] = r.NormFloat64()
+		slope += direction[i] * float64(grad[i])
+	}
+	move := func(by float64) float64 {
+		for i := range weight {
+			weight[i] = before[i] + by*direction[i]
+		}
+		return loss()
+	}
+	want := (move(step) - move(-step)) / (2 * step)
+	move(0)
+	if !(math.Abs(slope-want) <= 2e-5*norm2(grad)+1e-5) {
+		t.Errorf("%s: slope %v, by differences %v (norm of the gradient %.3g)", name, slope, want, norm2(grad))
+	}
+}
+
 // Directional derivatives of Σ dlogp·logp, by central differences of the float64 reference, against the engine's gradients.
 func TestGradientsAgainstDifferences(t *testing.T) {
-	const step = 1e-5
 	for _, s := range smalls {
 		t.Run(s.name, func(t *testing.T) {
 			w := randomWeights(s.model(), 7)
@@ -108,25 +131,7 @@ func TestGradientsAgainstDifferences(t *testing.T) {
 			}
 			r := rand.New(rand.NewPCG(9, 9))
 			for _, spec := range s.model().Tensors() {
-				weight, grad := ref.w[spec.Name], grads[spec.Name]
-				before := slices.Clone(weight)
-				direction := make([]float64, len(weight))
-				slope := 0.0
-				for i := range direction {
-					direction[i] = r.NormFloat64()
-					slope += direction[i] * float64(grad[i])
-				}
-				move := func(by float64) float64 {
-					for i := range weight {
-						weight[i] = before[i] + by*direction[i]
-					}
-					return loss()
-				}
-				want := (move(step) - move(-step)) / (2 * step)
-				move(0)
-				if !(math.Abs(slope-want) <= 2e-5*norm2(grad)+1e-5) {
-					t.Errorf("%s: slope %v, by differences %v (norm of the gradient %.3g)", spec.Name, slope, want, norm2(grad))
-				}
+				compareSlope(t, spec.Name, r, ref.w[spec.Name], grads[spec.Name], loss)
 			}
 		})
 	}

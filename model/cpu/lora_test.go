@@ -113,7 +113,6 @@ var everySaved = [][]string{nil, {"embed.weight"}, {"head.weight"}, {"embed.weig
 // An adapted model gives the values of W + s·B·A, and its gradients are those of A, B and what is trained whole by central differences
 // of the float64 reference.
 func TestAdapterGradientsAgainstDifferences(t *testing.T) {
-	const step = 1e-5
 	for i, s := range smalls {
 		t.Run(s.name, func(t *testing.T) {
 			w := randomWeights(s.model(), 7)
@@ -156,25 +155,7 @@ func TestAdapterGradientsAgainstDifferences(t *testing.T) {
 			}
 			r := rand.New(rand.NewPCG(9, 9))
 			for _, p := range e.Params() {
-				weight, grad := values[p.Name], grads[p.Name]
-				before := slices.Clone(weight)
-				direction := make([]float64, len(weight))
-				slope := 0.0
-				for i := range direction {
-					direction[i] = r.NormFloat64()
-					slope += direction[i] * float64(grad[i])
-				}
-				move := func(by float64) float64 {
-					for i := range weight {
-						weight[i] = before[i] + by*direction[i]
-					}
-					return loss()
-				}
-				want := (move(step) - move(-step)) / (2 * step)
-				move(0)
-				if !(math.Abs(slope-want) <= 2e-5*norm2(grad)+1e-5) {
-					t.Errorf("%s: slope %v, by differences %v (norm of the gradient %.3g)", p.Name, slope, want, norm2(grad))
-				}
+				compareSlope(t, p.Name, r, values[p.Name], grads[p.Name], loss)
 			}
 		})
 	}
