@@ -1,13 +1,11 @@
 package chat_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,26 +34,11 @@ type peerOutcome struct {
 // peer renders with transformers itself; trl asks for the templates that TRL brings along.
 func peer(t *testing.T, templates []string, cases []peerCase, trl bool) (outcomes []peerOutcome, found map[string]string) {
 	t.Helper()
-	python := tol.Python(t)
-	job, err := json.Marshal(map[string]any{"templates": templates, "cases": cases, "trl": trl})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(python, filepath.Join("testdata", "peer.py"))
-	cmd.Env = append(os.Environ(), "HF_HUB_OFFLINE=1", "OMP_NUM_THREADS=1")
-	var stderr bytes.Buffer
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(job), &stderr
-	text, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("peer.py: %v\n%s", err, &stderr)
-	}
 	var out struct {
 		Found    map[string]string
 		Outcomes []peerOutcome
 	}
-	if err := json.Unmarshal(text, &out); err != nil {
-		t.Fatal(err)
-	}
+	tol.Ask(t, filepath.Join("testdata", "peer.py"), map[string]any{"templates": templates, "cases": cases, "trl": trl}, &out)
 	if len(out.Outcomes) != len(cases) {
 		t.Fatalf("%d outcomes of %d cases", len(out.Outcomes), len(cases))
 	}

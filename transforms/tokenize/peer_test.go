@@ -1,12 +1,10 @@
 package tokenize
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,23 +29,8 @@ type peerIDs struct {
 // trl tokenizes rows with TRL's own code.
 func trl(t *testing.T, tokenizers []string, rows []peerRow) []peerIDs {
 	t.Helper()
-	python := tol.Python(t)
-	job, err := json.Marshal(map[string]any{"tokenizers": tokenizers, "rows": rows})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(python, filepath.Join("testdata", "trl_rows.py"))
-	cmd.Env = append(os.Environ(), "HF_HUB_OFFLINE=1", "OMP_NUM_THREADS=1")
-	var stderr bytes.Buffer
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(job), &stderr
-	text, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("trl_rows.py: %v\n%s", err, &stderr)
-	}
 	var out []peerIDs
-	if err := json.Unmarshal(text, &out); err != nil {
-		t.Fatal(err)
-	}
+	tol.Ask(t, filepath.Join("testdata", "trl_rows.py"), map[string]any{"tokenizers": tokenizers, "rows": rows}, &out)
 	if len(out) != len(rows) {
 		t.Fatalf("%d outcomes of %d rows", len(out), len(rows))
 	}
