@@ -12,6 +12,9 @@ func available() []Level {
 	have := []Level{Generic}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && hasF16C() {
 		have = append(have, AVX2)
+		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL {
+			have = append(have, AVX512)
+		}
 	}
 	return have
 }
@@ -21,13 +24,39 @@ func available() []Level {
 func hasF16C() bool
 
 func tableOf(l Level) *kernels {
-	if l == AVX2 {
+	switch l {
+	case AVX2:
 		return &avx2
+	case AVX512:
+		return &avx512
 	}
 	return &generic
 }
 
 var avx2 = kernels{
+	mr: 6, nr: 16,
+	micro:      microAVX2,
+	pack:       packAVX2,
+	packBF16:   packBF16AVX2,
+	prefetch:   prefetchAVX2,
+	dot:        dotAVX2,
+	sum:        sumAVX2,
+	max:        maxAVX2,
+	exp:        expAVX2,
+	expSum:     expSumAVX2,
+	axpy:       axpyAVX2,
+	scale:      scaleAVX2,
+	add:        addAVX2,
+	mul:        mulAVX2,
+	mulAdd:     mulAddAVX2,
+	swiglu:     swigluAVX2,
+	swigluGrad: swigluGradAVX2,
+	widenBF16:  widenBF16AVX2,
+	widenF16:   widenF16AVX2,
+	widen4:     widen4AVX2,
+}
+
+var avx512 = kernels{
 	mr: 6, nr: 16,
 	micro:      microAVX2,
 	pack:       packAVX2,
