@@ -200,7 +200,7 @@ func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) e
 		// Rows of several completions share their prompt's last row, so gradients go to a place of their own before they are added.
 		into := r.headNorm[:n*c]
 		clear(into)
-		e.w.final.Backward(e.threads, into, dHead, r.headX[:n*c], d.stats, norm.Rows(n, c))
+		e.w.final.Backward(e.threads, into, dHead, r.headX[:n*c], norm.Rows(n, c))
 		e.threads.Columns(c, func(a, b int) {
 			for i, row := range r.predict[from : from+n] {
 				simd.Add(d.x[int(row)*c+a:int(row)*c+b], into[i*c+a:i*c+b])
