@@ -42,154 +42,115 @@ DATA ·gelu64+288(SB)/8, $0x7fffffffffffffff // all but the sign
 DATA ·gelu64+296(SB)/8, $0x00000000000003ff // the exponent of 1
 GLOBL ·gelu64(SB), RODATA|NOPTR, $304
 
+// Steps of Horner's rule, with the coefficient at an offset: of the exponential, Y2 by Y4, and of P, Y1 by Y6.
+#define EXPTERM(AT) \
+	VBROADCASTSD ·gelu64+AT(SB), Y7 \
+	VMULPD       Y4, Y2, Y2         \
+	VADDPD       Y7, Y2, Y2
+
+#define TAILTERM(AT) \
+	VBROADCASTSD ·gelu64+AT(SB), Y7 \
+	VMULPD       Y6, Y1, Y1         \
+	VADDPD       Y7, Y1, Y1
+
 // GELU is, of x in Y0, Y1 = Φ(x) and Y2 = e^(-x²/2). It uses Y3 to Y8. See geluParts.
 #define GELU \
 	VBROADCASTSD ·gelu64+288(SB), Y7 \
-	VANDPD Y7, Y0, Y3 \
-	VBROADCASTSD ·gelu64+0(SB), Y7 \
-	VCMPPD $14, Y7, Y3, Y8 \ // |x| > 37
-	VMINPD Y3, Y7, Y3 \ // a
-	VMULPD Y3, Y3, Y4 \
-	VBROADCASTSD ·gelu64+8(SB), Y7 \
-	VMULPD Y7, Y4, Y4 \ // v
-	VBROADCASTSD ·gelu64+16(SB), Y7 \
-	VMULPD Y7, Y4, Y5 \
-	VROUNDPD $8, Y5, Y5 \ // n
-	VBROADCASTSD ·gelu64+24(SB), Y7 \
-	VMULPD Y7, Y5, Y2 \
-	VSUBPD Y2, Y4, Y4 \
-	VBROADCASTSD ·gelu64+32(SB), Y7 \
-	VMULPD Y7, Y5, Y2 \
-	VSUBPD Y2, Y4, Y4 \ // r
-	VBROADCASTSD ·gelu64+48(SB), Y7 \
-	VADDPD Y7, Y3, Y3 \
-	VDIVPD Y3, Y13, Y3 \ // q
-	VBROADCASTSD ·gelu64+56(SB), Y7 \
-	VMULPD Y7, Y3, Y6 \
-	VSUBPD Y6, Y13, Y6 \ // t
-	VBROADCASTSD ·gelu64+72(SB), Y2 \
-	VBROADCASTSD ·gelu64+80(SB), Y7 \
-	VMULPD Y4, Y2, Y2 \
-	VADDPD Y7, Y2, Y2 \
-	VBROADCASTSD ·gelu64+88(SB), Y7 \
-	VMULPD Y4, Y2, Y2 \
-	VADDPD Y7, Y2, Y2 \
-	VBROADCASTSD ·gelu64+96(SB), Y7 \
-	VMULPD Y4, Y2, Y2 \
-	VADDPD Y7, Y2, Y2 \
-	VBROADCASTSD ·gelu64+104(SB), Y7 \
-	VMULPD Y4, Y2, Y2 \
-	VADDPD Y7, Y2, Y2 \
-	VBROADCASTSD ·gelu64+112(SB), Y7 \
-	VMULPD Y4, Y2, Y2 \
-	VADDPD Y7, Y2, Y2 \
-	VBROADCASTSD ·gelu64+120(SB), Y7 \
-	VMULPD Y4, Y2, Y2 \
-	VADDPD Y7, Y2, Y2 \
-	VBROADCASTSD ·gelu64+128(SB), Y7 \
-	VMULPD Y4, Y2, Y2 \
-	VADDPD Y7, Y2, Y2 \
-	VBROADCASTSD ·gelu64+136(SB), Y7 \
-	VMULPD Y4, Y2, Y2 \
-	VADDPD Y7, Y2, Y2 \
-	VBROADCASTSD ·gelu64+144(SB), Y7 \
-	VMULPD Y4, Y2, Y2 \
-	VADDPD Y7, Y2, Y2 \
-	VMULPD Y4, Y2, Y2 \
-	VADDPD Y13, Y2, Y2 \
-	VMULPD Y4, Y2, Y2 \
-	VADDPD Y13, Y2, Y2 \
-	VCVTPD2DQY Y5, X5 \
-	VPMOVSXDQ X5, Y5 \
+	VANDPD       Y7, Y0, Y3          \
+	VBROADCASTSD ·gelu64+0(SB), Y7   \
+	VCMPPD       $14, Y7, Y3, Y8     \ // |x| > 37
+	VMINPD       Y3, Y7, Y3          \ // a
+	VMULPD       Y3, Y3, Y4          \
+	VBROADCASTSD ·gelu64+8(SB), Y7   \
+	VMULPD       Y7, Y4, Y4          \ // v
+	VBROADCASTSD ·gelu64+16(SB), Y7  \
+	VMULPD       Y7, Y4, Y5          \
+	VROUNDPD     $8, Y5, Y5          \ // n
+	VBROADCASTSD ·gelu64+24(SB), Y7  \
+	VMULPD       Y7, Y5, Y2          \
+	VSUBPD       Y2, Y4, Y4          \
+	VBROADCASTSD ·gelu64+32(SB), Y7  \
+	VMULPD       Y7, Y5, Y2          \
+	VSUBPD       Y2, Y4, Y4          \ // r
+	VBROADCASTSD ·gelu64+48(SB), Y7  \
+	VADDPD       Y7, Y3, Y3          \
+	VDIVPD       Y3, Y13, Y3         \ // q
+	VBROADCASTSD ·gelu64+56(SB), Y7  \
+	VMULPD       Y7, Y3, Y6          \
+	VSUBPD       Y6, Y13, Y6         \ // t
+	VBROADCASTSD ·gelu64+72(SB), Y2  \
+	EXPTERM(80)                      \
+	EXPTERM(88)                      \
+	EXPTERM(96)                      \
+	EXPTERM(104)                     \
+	EXPTERM(112)                     \
+	EXPTERM(120)                     \
+	EXPTERM(128)                     \
+	EXPTERM(136)                     \
+	EXPTERM(144)                     \
+	VMULPD       Y4, Y2, Y2          \
+	VADDPD       Y13, Y2, Y2         \
+	VMULPD       Y4, Y2, Y2          \
+	VADDPD       Y13, Y2, Y2         \
+	VCVTPD2DQY   Y5, X5              \
+	VPMOVSXDQ    X5, Y5              \
 	VBROADCASTSD ·gelu64+296(SB), Y7 \
-	VPADDQ Y7, Y5, Y5 \
-	VPSLLQ $52, Y5, Y5 \
-	VMULPD Y5, Y2, Y2 \
-	VANDNPD Y2, Y8, Y2 \ // 0 where |x| > 37
+	VPADDQ       Y7, Y5, Y5          \
+	VPSLLQ       $52, Y5, Y5         \
+	VMULPD       Y5, Y2, Y2          \
+	VANDNPD      Y2, Y8, Y2          \ // 0 where |x| > 37
 	VBROADCASTSD ·gelu64+152(SB), Y1 \
-	VBROADCASTSD ·gelu64+160(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+168(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+176(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+184(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+192(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+200(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+208(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+216(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+224(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+232(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+240(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+248(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+256(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+264(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+272(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VBROADCASTSD ·gelu64+280(SB), Y7 \
-	VMULPD Y6, Y1, Y1 \
-	VADDPD Y7, Y1, Y1 \
-	VMULPD Y3, Y2, Y3 \
-	VMULPD Y1, Y3, Y1 \ // Φ(-a)
-	VSUBPD Y1, Y13, Y3 \
-	VXORPD Y7, Y7, Y7 \
-	VCMPPD $13, Y7, Y0, Y7 \ // x >= 0
-	VBLENDVPD Y7, Y3, Y1, Y1
+	TAILTERM(160)                    \
+	TAILTERM(168)                    \
+	TAILTERM(176)                    \
+	TAILTERM(184)                    \
+	TAILTERM(192)                    \
+	TAILTERM(200)                    \
+	TAILTERM(208)                    \
+	TAILTERM(216)                    \
+	TAILTERM(224)                    \
+	TAILTERM(232)                    \
+	TAILTERM(240)                    \
+	TAILTERM(248)                    \
+	TAILTERM(256)                    \
+	TAILTERM(264)                    \
+	TAILTERM(272)                    \
+	TAILTERM(280)                    \
+	VMULPD       Y3, Y2, Y3          \
+	VMULPD       Y1, Y3, Y1          \ // Φ(-a)
+	VSUBPD       Y1, Y13, Y3         \
+	VXORPD       Y7, Y7, Y7          \
+	VCMPPD       $13, Y7, Y0, Y7     \ // x >= 0
+	VBLENDVPD    Y7, Y3, Y1, Y1
 
 // func geluAVX2(y, x []float32)
 TEXT ·geluAVX2(SB), NOSPLIT, $0-48
-	MOVQ y_base+0(FP), DI
-	MOVQ y_len+8(FP), CX
-	MOVQ x_base+24(FP), SI
+	MOVQ         y_base+0(FP), DI
+	MOVQ         y_len+8(FP), CX
+	MOVQ         x_base+24(FP), SI
 	VBROADCASTSD ·gelu64+40(SB), Y13 // 1
-	SUBQ $4, CX
-	JL tail
+	SUBQ         $4, CX
+	JL           tail
 
 loop: // while n >= 4 {
-	VCVTPS2PD (SI), Y0
+	VCVTPS2PD  (SI), Y0
 	GELU
-	VMULPD Y0, Y1, Y0
+	VMULPD     Y0, Y1, Y0
 	VCVTPD2PSY Y0, X0
-	VMOVUPS X0, (DI)
-	ADDQ $16, SI
-	ADDQ $16, DI
-	SUBQ $4, CX
-	JGE loop // }
+	VMOVUPS    X0, (DI)
+	ADDQ       $16, SI
+	ADDQ       $16, DI
+	SUBQ       $4, CX
+	JGE        loop // }
 
 tail:
-	ADDQ $4, CX
-	JZ done
+	ADDQ       $4, CX
+	JZ         done
 	TAIL(CX)
 	VMASKMOVPS (SI), X14, X0
-	VCVTPS2PD X0, Y0
+	VCVTPS2PD  X0, Y0
 	GELU
-	VMULPD Y0, Y1, Y0
+	VMULPD     Y0, Y1, Y0
 	VCVTPD2PSY Y0, X0
 	VMASKMOVPS X0, X14, (DI)
 
@@ -199,42 +160,42 @@ done:
 
 // GELUGRAD is GELU, then Y0 = x*Φ(x) and Y1 = Φ(x) + x*φ(x).
 #define GELUGRAD \
-	GELU \
+	GELU                            \
 	VBROADCASTSD ·gelu64+64(SB), Y7 \
-	VMULPD Y7, Y2, Y2 \
-	VMULPD Y0, Y2, Y2 \
-	VMULPD Y0, Y1, Y0 \
-	VADDPD Y2, Y1, Y1 \
-	VCVTPD2PSY Y0, X0 \
-	VCVTPD2PSY Y1, X1
+	VMULPD       Y7, Y2, Y2         \
+	VMULPD       Y0, Y2, Y2         \
+	VMULPD       Y0, Y1, Y0         \
+	VADDPD       Y2, Y1, Y1         \
+	VCVTPD2PSY   Y0, X0             \
+	VCVTPD2PSY   Y1, X1
 
 // func geluGradAVX2(y, slope, x []float32)
 TEXT ·geluGradAVX2(SB), NOSPLIT, $0-72
-	MOVQ y_base+0(FP), DI
-	MOVQ y_len+8(FP), CX
-	MOVQ slope_base+24(FP), DX
-	MOVQ x_base+48(FP), SI
+	MOVQ         y_base+0(FP), DI
+	MOVQ         y_len+8(FP), CX
+	MOVQ         slope_base+24(FP), DX
+	MOVQ         x_base+48(FP), SI
 	VBROADCASTSD ·gelu64+40(SB), Y13 // 1
-	SUBQ $4, CX
-	JL tail
+	SUBQ         $4, CX
+	JL           tail
 
 loop: // while n >= 4 {
 	VCVTPS2PD (SI), Y0
 	GELUGRAD
-	VMOVUPS X0, (DI)
-	VMOVUPS X1, (DX)
-	ADDQ $16, SI
-	ADDQ $16, DX
-	ADDQ $16, DI
-	SUBQ $4, CX
-	JGE loop // }
+	VMOVUPS   X0, (DI)
+	VMOVUPS   X1, (DX)
+	ADDQ      $16, SI
+	ADDQ      $16, DX
+	ADDQ      $16, DI
+	SUBQ      $4, CX
+	JGE       loop // }
 
 tail:
-	ADDQ $4, CX
-	JZ done
+	ADDQ       $4, CX
+	JZ         done
 	TAIL(CX)
 	VMASKMOVPS (SI), X14, X0
-	VCVTPS2PD X0, Y0
+	VCVTPS2PD  X0, Y0
 	GELUGRAD
 	VMASKMOVPS X0, X14, (DI)
 	VMASKMOVPS X1, X14, (DX)
