@@ -101,11 +101,12 @@ func geluGradGeneric(y, slope, x []float32) {
 		x := float64(x)
 		phi, e := geluParts(x)
 		y[i] = float32(phi * x)
-		slope[i] = float32(phi + float64(float64(geluPhi*e)*x))
+		slope[i] = float32(math.FMA(geluPhi*e, x, phi))
 	}
 }
 
 // geluParts returns Φ(x) and e^(-x²/2), the latter with n the integer nearest to -x²/2·log2 e, r = -x²/2 - n·ln 2, as 2^n·Σ r^k/k!.
+// math.FMA is exact by whatever means a machine has.
 func geluParts(x float64) (phi, e float64) {
 	a := math.Abs(x)
 	far := a > geluFar
@@ -114,20 +115,20 @@ func geluParts(x float64) (phi, e float64) {
 	}
 	v := float64(float64(a*a) * -0.5)
 	n := math.RoundToEven(float64(v * math.Log2E))
-	r := float64(v-float64(n*ln2Hi64)) - float64(n*ln2Lo64)
+	r := math.FMA(n, -ln2Lo64, math.FMA(n, -ln2Hi64, v))
 	e = geluExp[0]
 	for _, c := range geluExp[1:] {
-		e = float64(e*r) + c
+		e = math.FMA(e, r, c)
 	}
 	e *= math.Float64frombits(uint64(int64(n)+1023) << 52)
 	if far {
 		e = 0
 	}
 	q := 1 / (a + geluRange)
-	t := 1 - float64(2*geluRange*q)
+	t := math.FMA(-2*geluRange, q, 1)
 	p := geluTail[len(geluTail)-1]
 	for k := len(geluTail) - 2; k >= 0; k-- {
-		p = float64(p*t) + geluTail[k]
+		p = math.FMA(p, t, geluTail[k])
 	}
 	phi = float64(float64(e*q) * p)
 	if x >= 0 {

@@ -45,13 +45,11 @@ GLOBL ·gelu64(SB), RODATA|NOPTR, $304
 // Steps of Horner's rule, with the coefficient at an offset: of the exponential, Y2 by Y4, and of P, Y1 by Y6.
 #define EXPTERM(AT) \
 	VBROADCASTSD ·gelu64+AT(SB), Y7 \
-	VMULPD       Y4, Y2, Y2         \
-	VADDPD       Y7, Y2, Y2
+	VFMADD213PD  Y7, Y4, Y2
 
 #define TAILTERM(AT) \
 	VBROADCASTSD ·gelu64+AT(SB), Y7 \
-	VMULPD       Y6, Y1, Y1         \
-	VADDPD       Y7, Y1, Y1
+	VFMADD213PD  Y7, Y6, Y1
 
 // GELU is, of x in Y0, Y1 = Φ(x) and Y2 = e^(-x²/2). It uses Y3 to Y8. See geluParts.
 #define GELU \
@@ -67,17 +65,15 @@ GLOBL ·gelu64(SB), RODATA|NOPTR, $304
 	VMULPD       Y7, Y4, Y5          \
 	VROUNDPD     $8, Y5, Y5          \ // n
 	VBROADCASTSD ·gelu64+24(SB), Y7  \
-	VMULPD       Y7, Y5, Y2          \
-	VSUBPD       Y2, Y4, Y4          \
+	VFNMADD231PD Y7, Y5, Y4          \
 	VBROADCASTSD ·gelu64+32(SB), Y7  \
-	VMULPD       Y7, Y5, Y2          \
-	VSUBPD       Y2, Y4, Y4          \ // r
+	VFNMADD231PD Y7, Y5, Y4          \ // r
 	VBROADCASTSD ·gelu64+48(SB), Y7  \
 	VADDPD       Y7, Y3, Y3          \
 	VDIVPD       Y3, Y13, Y3         \ // q
 	VBROADCASTSD ·gelu64+56(SB), Y7  \
-	VMULPD       Y7, Y3, Y6          \
-	VSUBPD       Y6, Y13, Y6         \ // t
+	VMOVAPD      Y13, Y6             \
+	VFNMADD231PD Y7, Y3, Y6          \ // t
 	VBROADCASTSD ·gelu64+72(SB), Y2  \
 	EXPTERM(80)                      \
 	EXPTERM(88)                      \
@@ -88,10 +84,8 @@ GLOBL ·gelu64(SB), RODATA|NOPTR, $304
 	EXPTERM(128)                     \
 	EXPTERM(136)                     \
 	EXPTERM(144)                     \
-	VMULPD       Y4, Y2, Y2          \
-	VADDPD       Y13, Y2, Y2         \
-	VMULPD       Y4, Y2, Y2          \
-	VADDPD       Y13, Y2, Y2         \
+	VFMADD213PD  Y13, Y4, Y2         \
+	VFMADD213PD  Y13, Y4, Y2         \
 	VCVTPD2DQY   Y5, X5              \
 	VPMOVSXDQ    X5, Y5              \
 	VBROADCASTSD ·gelu64+296(SB), Y7 \
@@ -158,16 +152,15 @@ done:
 	VZEROUPPER
 	RET
 
-// GELUGRAD is GELU, then Y0 = x*Φ(x) and Y1 = Φ(x) + x*φ(x).
+// GELUGRAD is GELU, then X0 = x*Φ(x) and X1 = Φ(x) + x*φ(x).
 #define GELUGRAD \
 	GELU                            \
 	VBROADCASTSD ·gelu64+64(SB), Y7 \
 	VMULPD       Y7, Y2, Y2         \
-	VMULPD       Y0, Y2, Y2         \
+	VFMADD213PD  Y1, Y0, Y2         \
 	VMULPD       Y0, Y1, Y0         \
-	VADDPD       Y2, Y1, Y1         \
 	VCVTPD2PSY   Y0, X0             \
-	VCVTPD2PSY   Y1, X1
+	VCVTPD2PSY   Y2, X1
 
 // func geluGradAVX2(y, slope, x []float32)
 TEXT ·geluGradAVX2(SB), NOSPLIT, $0-72

@@ -3,12 +3,10 @@
 
 // Steps of Horner's rule, with the coefficient at an offset: of the exponential, Z2 by Z4, and of P, Z1 by Z6.
 #define EXPTERM(AT) \
-	VMULPD      Z4, Z2, Z2 \
-	VADDPD.BCST ·gelu64+AT(SB), Z2, Z2
+	VFMADD213PD.BCST ·gelu64+AT(SB), Z4, Z2
 
 #define TAILTERM(AT) \
-	VMULPD      Z6, Z1, Z1 \
-	VADDPD.BCST ·gelu64+AT(SB), Z1, Z1
+	VFMADD213PD.BCST ·gelu64+AT(SB), Z6, Z1
 
 // GELU is, of x in Z0, Z1 = Φ(x) and Z2 = e^(-x²/2). It uses Z3 to Z6 and K2. See geluParts.
 #define GELU \
@@ -19,14 +17,12 @@
 	VMULPD       Z17, Z4, Z4             \ // v
 	VMULPD       Z18, Z4, Z5             \
 	VRNDSCALEPD  $8, Z5, Z5              \ // n
-	VMULPD       Z19, Z5, Z2             \
-	VSUBPD       Z2, Z4, Z4              \
-	VMULPD       Z20, Z5, Z2             \
-	VSUBPD       Z2, Z4, Z4              \ // r
+	VFNMADD231PD Z19, Z5, Z4             \
+	VFNMADD231PD Z20, Z5, Z4             \ // r
 	VADDPD       Z22, Z3, Z3             \
 	VDIVPD       Z3, Z21, Z3             \ // q
-	VMULPD       Z23, Z3, Z6             \
-	VSUBPD       Z6, Z21, Z6             \ // t
+	VMOVAPD      Z21, Z6                 \
+	VFNMADD231PD Z23, Z3, Z6             \ // t
 	VBROADCASTSD ·gelu64+72(SB), Z2      \
 	EXPTERM(80)                          \
 	EXPTERM(88)                          \
@@ -37,10 +33,8 @@
 	EXPTERM(128)                         \
 	EXPTERM(136)                         \
 	EXPTERM(144)                         \
-	VMULPD       Z4, Z2, Z2              \
-	VADDPD       Z21, Z2, Z2             \
-	VMULPD       Z4, Z2, Z2              \
-	VADDPD       Z21, Z2, Z2             \
+	VFMADD213PD  Z21, Z4, Z2             \
+	VFMADD213PD  Z21, Z4, Z2             \
 	VSCALEFPD    Z5, Z2, Z2              \
 	VPXORQ       Z5, Z5, Z5              \
 	VMOVAPD      Z5, K2, Z2              \ // 0 where |x| > 37
@@ -127,8 +121,7 @@ body:
 	VCVTPS2PD.Z (SI), K1, Z0
 	GELU
 	VMULPD      Z24, Z2, Z2
-	VMULPD      Z0, Z2, Z2
-	VADDPD      Z2, Z1, Z2
+	VFMADD213PD Z1, Z0, Z2
 	VMULPD      Z0, Z1, Z0
 	VCVTPD2PS   Z2, Y2
 	VCVTPD2PS   Z0, Y0
