@@ -1,0 +1,65 @@
+package arena
+
+import "runtime/debug"
+
+// An Arena is memory that every call cuts its buffers from. It grows to the largest call and is used again.
+type Arena struct {
+	floats []float32
+	ints   []int32
+}
+
+// Bytes returns the arena's size.
+func (a *Arena) Bytes() int64 { return 4 * int64(len(a.floats)+len(a.ints)) }
+
+// A Cutter counts what is asked of it; once an arena has grown to that, the same requests in the same order cut it. The zero value counts.
+type Cutter struct {
+	floats, ints int // asked for
+	from         *Arena
+}
+
+// Bytes returns what was asked for so far.
+func (c *Cutter) Bytes() int64 { return 4 * int64(c.floats+c.ints) }
+
+// Floats returns n numbers, or nil while it counts.
+func (c *Cutter) Floats(n int) []float32 {
+	at := c.floats
+	c.floats += round(n)
+	if c.from == nil {
+		return nil
+	}
+	return c.from.floats[at : at+n : at+n]
+}
+
+// FloatsIf is Floats where they are wanted, else nil.
+func (c *Cutter) FloatsIf(wanted bool, n int) []float32 {
+	if !wanted {
+		return nil
+	}
+	return c.Floats(n)
+}
+
+// Ints is Floats for indices.
+func (c *Cutter) Ints(n int) []int32 {
+	at := c.ints
+	c.ints += round(n)
+	if c.from == nil {
+		return nil
+	}
+	return c.from.ints[at : at+n : at+n]
+}
+
+// round makes every buffer begin a cache line.
+func round(n int) int { return (n + 15) &^ 15 }
+
+// Grow makes the arena large enough for what c counted, and has c cut it from its beginning. Memory that is too small goes back to the
+// system before more is asked for: a Go heap would keep both.
+func (a *Arena) Grow(c *Cutter) {
+	if len(a.floats) < c.floats || len(a.ints) < c.ints {
+		if a.floats != nil {
+			*a = Arena{}
+			debug.FreeOSMemory()
+		}
+		*a = Arena{make([]float32, c.floats), make([]int32, c.ints)}
+	}
+	*c = Cutter{from: a}
+}
