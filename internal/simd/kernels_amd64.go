@@ -19,9 +19,11 @@ func available() []Level {
 	return have
 }
 
-// hasF16C says whether the processor converts half precision: bit 29 of ECX of leaf 1 of CPUID, which x/sys/cpu does not report. All
-// processors with AVX2 do.
-func hasF16C() bool
+// hasF16C says whether the processor converts half precision, which x/sys/cpu does not report. All processors with AVX2 do.
+func hasF16C() bool {
+	_, _, c, _ := cpuid(1, 0)
+	return c>>29&1 == 1
+}
 
 func tableOf(l Level) *kernels {
 	switch l {
@@ -57,10 +59,10 @@ var avx2 = kernels{
 }
 
 var avx512 = kernels{
-	mr: 6, nr: 16,
-	micro:      microAVX2,
-	pack:       packAVX2,
-	packBF16:   packBF16AVX2,
+	mr: 12, nr: 32,
+	micro:      microAVX512,
+	pack:       packAVX512,
+	packBF16:   packBF16AVX512,
 	prefetch:   prefetchAVX2,
 	dot:        dotAVX2,
 	sum:        sumAVX2,
@@ -81,8 +83,28 @@ var avx512 = kernels{
 
 // The kernels in assembly. Each computes what the function of its name in kernels_generic.go does.
 
+// microAVX2 has its whole tiles written by tileAVX2, and copies of the others.
+func microAVX2(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
+	const mr, nr = 6, 16
+	if rows == mr && cols == nr {
+		tileAVX2(k, a, ras, cas, b, ldb, c, ldc, add)
+		return
+	}
+	var tile [mr * nr]float32
+	for i := 0; add && i < rows; i++ {
+		copy(tile[i*nr:][:cols], c[i*ldc:])
+	}
+	tileAVX2(k, a, ras, cas, b, ldb, tile[:], nr, add)
+	for i := range rows {
+		copy(c[i*ldc:][:cols], tile[i*nr:])
+	}
+}
+
 //go:noescape
-func microAVX2(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+func tileAVX2(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+
+//go:noescape
+func microAVX512(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 
 //go:noescape
 func prefetchAVX2(p unsafe.Pointer, stride, rows, n int)
@@ -132,29 +154,6 @@ func widenF16x8AVX2(dst []float32, src []uint16)
 //go:noescape
 func widen4x8AVX2(dst []float32, codes []byte, values *[16]float32, scale float32)
 
-// copy16 and copy6 write k groups of 16 or 6 numbers, stride apart, side by side; transpose16 and transpose6 do it with the transpose, where k
-// is a multiple of 4. k is positive.
-
-//go:noescape
-func copy16AVX2(dst, src []float32, stride, k int)
-
-//go:noescape
-func copy6AVX2(dst, src []float32, stride, k int)
-
-//go:noescape
-func transpose16AVX2(dst, src []float32, stride, k int)
-
-//go:noescape
-func transpose6AVX2(dst, src []float32, stride, k int)
-
-// The same of bfloat16 numbers; k is a multiple of 8 for the transpose.
-
-//go:noescape
-func copy16BF16AVX2(dst []float32, src []uint16, stride, k int)
-
-//go:noescape
-func transpose16BF16AVX2(dst []float32, src []uint16, stride, k int)
-
 func widenBF16AVX2(dst []float32, src []uint16) {
 	n := len(src) &^ 7
 	widenBF16x8AVX2(dst[:n], src[:n])
@@ -171,42 +170,4 @@ func widen4AVX2(dst []float32, codes []byte, values *[16]float32, scale float32)
 	n := len(dst) &^ 7
 	widen4x8AVX2(dst[:n], codes[:n/2], values, scale)
 	widen4Generic(dst[n:], codes[n/2:], values, scale)
-}
-
-func packAVX2(dst []float32, w int, src []float32, ras, cas, k int) {
-	whole := k &^ 3
-	switch {
-	case ras == 1 && w == 16:
-		copy16AVX2(dst, src, cas, k)
-	case ras == 1 && w == 6:
-		copy6AVX2(dst, src, cas, k)
-	case cas == 1 && (w == 16 || w == 6):
-		if whole > 0 && w == 16 {
-			transpose16AVX2(dst, src, ras, whole)
-		} else if whole > 0 {
-			transpose6AVX2(dst, src, ras, whole)
-		}
-		if whole < k {
-			packGeneric(dst[whole*w:], w, src[whole:], ras, cas, k-whole)
-		}
-	default:
-		packGeneric(dst, w, src, ras, cas, k)
-	}
-}
-
-func packBF16AVX2(dst []float32, w int, src []uint16, ras, cas, k int) {
-	whole := k &^ 7
-	switch {
-	case ras == 1 && w == 16:
-		copy16BF16AVX2(dst, src, cas, k)
-	case cas == 1 && w == 16:
-		if whole > 0 {
-			transpose16BF16AVX2(dst, src, ras, whole)
-		}
-		if whole < k {
-			packBF16Generic(dst[whole*w:], w, src[whole:], ras, cas, k-whole)
-		}
-	default:
-		packBF16Generic(dst, w, src, ras, cas, k)
-	}
 }

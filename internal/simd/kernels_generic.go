@@ -29,10 +29,10 @@ var generic = kernels{
 	widen4:     widen4Generic,
 }
 
-// microGeneric computes a tile of C of mr×nr elements from mr rows of A and nr columns of B, over a part of K of length k ≥ 1:
+// microGeneric computes rows×cols elements of C, at most mr×nr, from mr rows of A and nr columns of B, over a part of K of length k ≥ 1:
 //
-//	for i := range mr {
-//		for j := range nr {
+//	for i := range rows {
+//		for j := range cols {
 //			s := +0, or c[i*ldc+j] when add
 //			for l := range k {
 //				s = fma(a[i*ras+l*cas], b[l*ldb+j], s)
@@ -42,22 +42,18 @@ var generic = kernels{
 //	}
 //
 // A's strides are free, so packed panels and matrices as they lie in memory, transposed or not, serve alike.
-func microGeneric(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	var tile [16]float32
-	for i := range 4 {
-		row := c[i*ldc:][:16]
-		tile = [16]float32{}
-		if add {
-			tile = [16]float32(row)
+func microGeneric(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
+	for i := range rows {
+		row := c[i*ldc:][:cols]
+		if !add {
+			clear(row)
 		}
 		for l := range k {
 			x := a[i*ras+l*cas]
-			y := (*[16]float32)(b[l*ldb:])
-			for j := range tile {
-				tile[j] = fma(x, y[j], tile[j])
+			for j, y := range b[l*ldb:][:cols] {
+				row[j] = fma(x, y, row[j])
 			}
 		}
-		copy(row, tile[:])
 	}
 }
 

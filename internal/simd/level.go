@@ -52,7 +52,7 @@ func choose(wish string, have []Level) (Level, error) {
 // kernels is the set of kernels of a level. Each is documented at its portable twin (kernels_generic.go).
 type kernels struct {
 	mr, nr int // rows and columns of a tile of micro
-	micro  func(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+	micro  func(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 
 	pack     func(dst []float32, w int, src []float32, ras, cas, k int)
 	packBF16 func(dst []float32, w int, src []uint16, ras, cas, k int)

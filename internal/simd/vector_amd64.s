@@ -328,16 +328,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func hasF16C() bool
-TEXT ·hasF16C(SB), NOSPLIT, $0-1
-	MOVL  $1, AX
-	XORL  CX, CX
-	CPUID
-	SHRL  $29, CX
-	ANDL  $1, CX
-	MOVB  CX, ret+0(FP)
-	RET
-
 // The shifts that bring the codes of a group of four bytes, the upper half of each first, down to the lowest bits.
 DATA shifts4<>+0(SB)/4, $4
 DATA shifts4<>+4(SB)/4, $0
