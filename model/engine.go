@@ -62,7 +62,7 @@ type Trainable interface {
 type MemoryPlanner interface {
 	Trainable
 	// LimitMemory says how much memory the calls to come may take; what an earlier Forward kept is dropped.
-	LimitMemory(MemoryLimit)
+	LimitMemory(MemoryLimit) error
 	// PlanMemory says what Forward and Backward of a batch of so many tokens will take, and what is computed again. Where the limit leaves no
 	// way, it returns a *MemoryError, as those calls then do.
 	PlanMemory(tokens int) (MemoryPlan, error)

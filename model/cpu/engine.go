@@ -110,6 +110,9 @@ func NewTrainable(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Traina
 		return nil, ErrFrozen
 	}
 	held, params, err := loadTrainable(cfg, d.Tensor)
+	if err == nil {
+		err = d.Release()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -164,8 +167,8 @@ func (e *Engine) Close() error {
 	if e.pool != nil {
 		e.pool.Close()
 	}
-	e.pool, e.kept, e.batch, e.arena, e.lowRank = nil, false, run{}, arena.Arena{}, lowRank{}
-	return nil
+	e.pool, e.kept = nil, false
+	return e.arena.Free()
 }
 
 // Score computes the log-probabilities of the batch's completion tokens.

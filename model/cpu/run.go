@@ -66,7 +66,8 @@ type gradients struct {
 	slot      []float32 // (S) of an expert's weight
 	router    []float32 // (T, E) of the router's logits
 	dRouter   [][]float32
-	keys      []attention.KeyTask
+	sweep     attention.Sweep
+	keys      []attention.KeyTask // where there is no sweep
 }
 
 // purpose says whether a backward pass will follow.
@@ -84,9 +85,9 @@ type sizes struct {
 }
 
 // LimitMemory bounds what the calls to come may hold.
-func (e *Engine) LimitMemory(l model.MemoryLimit) {
+func (e *Engine) LimitMemory(l model.MemoryLimit) error {
 	e.bound, e.kept = l, false
-	e.arena, e.lowRank, e.batch = arena.Arena{}, lowRank{}, run{tiles: e.batch.tiles, keeps: e.batch.keeps}
+	return e.arena.Free()
 }
 
 // PlanMemory says what Forward and Backward of a batch of tokens take, with every token scored and sequences as long as the model allows.
@@ -143,7 +144,7 @@ func (e *Engine) costs(s sizes) (costs keep.Costs) {
 	opened, ff, _ := e.mlpSizes(s.tokens)
 	m := e.cfg
 	wide, heads, c := e.attn.Wide(), m.Heads*m.HeadDim, float64(2*m.Hidden)
-	elements := opened + s.tokens*(wide+m.Hidden)
+	elements := opened + s.tokens*(wide+heads)
 	if m.Norms != model.NormBefore {
 		elements += ff
 	}
@@ -160,12 +161,17 @@ func (e *Engine) prepare(r *run, why purpose) error {
 	}
 	var c arena.Cutter
 	e.lay(r, &c, s, why)
-	e.arena.Grow(&c)
+	if err := e.arena.Grow(&c); err != nil {
+		return err
+	}
 	e.lay(r, &c, s, why)
 	e.lowRank = r.low
 	r.queries = e.attn.QueryTasks(r.queries[:0], r.groups)
 	if why == toTrain {
-		r.grads.keys = e.attn.KeyTasks(r.grads.keys[:0], r.groups)
+		r.grads.sweep = e.attn.NewSweep(r.groups, e.pool.Threads())
+		if r.grads.sweep == nil {
+			r.grads.keys = e.attn.KeyTasks(r.grads.keys[:0], r.groups)
+		}
 	}
 	return nil
 }

@@ -1,11 +1,12 @@
 package arena
 
-import "runtime/debug"
+import "github.com/steelyard-ml/steelyard/internal/simd"
 
-// An Arena is memory that every call cuts its buffers from. It grows to the largest call and is used again.
+// An Arena is memory that every call cuts its buffers from. It grows to the largest call and is used again. The zero value is empty.
 type Arena struct {
-	floats []float32
-	ints   []int32
+	mapped []byte
+	floats []float32 // mapped
+	ints   []int32   // few
 }
 
 // Bytes returns the arena's size.
@@ -51,15 +52,28 @@ func (c *Cutter) Ints(n int) []int32 {
 // round makes every buffer begin a cache line.
 func round(n int) int { return (n + 15) &^ 15 }
 
-// Grow makes the arena large enough for what c counted, and has c cut it from its beginning. Memory that is too small goes back to the
-// system before more is asked for: a Go heap would keep both.
-func (a *Arena) Grow(c *Cutter) {
+// Grow makes the arena large enough for what c counted, and has c cut it from its beginning. All buffers cut before are invalid then.
+//
+// The memory is the system's, not the Go heap's: what is too small goes back at once, before more is asked for, where a heap would hold both
+// until it is collected, and garbage may then grow to as much again.
+func (a *Arena) Grow(c *Cutter) error {
 	if len(a.floats) < c.floats || len(a.ints) < c.ints {
-		if a.floats != nil {
-			*a = Arena{}
-			debug.FreeOSMemory()
+		if err := a.Free(); err != nil {
+			return err
 		}
-		*a = Arena{make([]float32, c.floats), make([]int32, c.ints)}
+		mapped, err := obtain(4 * c.floats)
+		if err != nil {
+			return err
+		}
+		*a = Arena{mapped, simd.Float32s(mapped), make([]int32, c.ints)} // zeros are zeros in either byte order
 	}
 	*c = Cutter{from: a}
+	return nil
+}
+
+// Free gives the memory back. All buffers are invalid then.
+func (a *Arena) Free() error {
+	mapped := a.mapped
+	*a = Arena{}
+	return free(mapped)
 }

@@ -10,3 +10,12 @@ TEXT ·cpuid(SB), NOSPLIT, $0-24
 	MOVL CX, c+16(FP)
 	MOVL DX, d+20(FP)
 	RET
+
+// func pause()
+TEXT ·pause(SB), NOSPLIT, $0-0
+	MOVL $4, CX
+again: // do {
+	PAUSE
+	DECL CX
+	JNZ again // } while --CX > 0
+	RET
