@@ -82,16 +82,20 @@ func (r *run) beside() int64 { return r.memory.Optimizer + garbageBytes + otherB
 // noMemory says of a refusal for want of memory what it means for the run; it returns any other error as it is.
 func (r *run) noMemory(err error, pairs []scored) error {
 	var refused *model.MemoryError
-	if !errors.As(err, &refused) {
+	p, ok := r.policy.(model.MemoryPlanner)
+	if !ok || !errors.As(err, &refused) {
 		return err
+	}
+	if _, err := p.PlanMemory(refused.Tokens); err != nil { // a step takes more than scores alone
+		errors.As(err, &refused)
 	}
 	cure := "lower micro_batch_tokens"
 	what := fmt.Sprintf("a micro-batch of %d pairs and %d tokens", len(pairs), refused.Tokens)
 	if len(pairs) == 1 {
-		what = fmt.Sprintf("pair %s (%s), of %d tokens", pairs[0].ID, r.where(pairs[0].Source), refused.Tokens)
+		what = fmt.Sprintf("pair %s (%s) of %d tokens", pairs[0].ID, r.where(pairs[0].Source), refused.Tokens)
 		cure = "precompute with a lower max_length"
 	}
-	return fmt.Errorf("%w: %s takes at least %s, and it is %s: raise it, or %s", ErrMemory, what, size(refused.Least+r.beside()), r.o.MemoryBudget, cure)
+	return fmt.Errorf("%w: %s takes at least %s, and it is %s; raise it, or %s", ErrMemory, what, size(refused.Least+r.beside()), r.o.MemoryBudget, cure)
 }
 
 // units of sizes, those of a power of two before those whose names end theirs.
