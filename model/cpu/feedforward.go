@@ -12,14 +12,13 @@ func (e *Engine) openMLP(r *run, w *layer, l *activations, x []float32) {
 	e.open(&w.mlp, l.gateUp, x)
 }
 
-// closeMLP computes from there what the second half gives, in r.out, or in l.mlpOut where a norm follows.
-func (e *Engine) closeMLP(r *run, w *layer, l *activations) {
-	out := e.behind(l.mlpOut, r.out)
+// closeMLP computes from there what the second half gives, out.
+func (e *Engine) closeMLP(r *run, w *layer, l *activations, out []float32) {
 	if w.expert != nil {
 		e.closeExperts(r, w, l, out)
 		return
 	}
-	ff := r.ff[:len(r.tokens)*w.mlp.width()]
+	ff := r.ff[:len(out)/e.cfg.Hidden*w.mlp.width()]
 	e.activate(&w.mlp, ff, l.gateUp)
 	e.apply(&w.mlp.down, out, e.cfg.Hidden, ff)
 }

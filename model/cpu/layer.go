@@ -12,8 +12,13 @@ import (
 func (e *Engine) forward(r *run, i int) {
 	w, l := &e.w.layers[i], &r.layers[i]
 	e.attend(r, i)
-	e.openMLP(r, w, l, e.before(r, &w.mlpNorm, e.between(r, i)))
-	e.closeMLP(r, w, l)
+	in, out := e.before(r, &w.mlpNorm, e.between(r, i)), e.behind(l.mlpOut, r.out)
+	step := r.mlpRows * e.cfg.Hidden
+	for at := 0; at < len(out); at += step {
+		end := min(at+step, len(out))
+		e.openMLP(r, w, l, in[at:end])
+		e.closeMLP(r, w, l, out[at:end])
+	}
 	e.after(&w.mlpPost, r.out, l.mlpOut)
 	e.sum(r.x[i+1], l.mid, r.out)
 }
@@ -46,7 +51,7 @@ func (e *Engine) again(r *run, i int) {
 		e.openMLP(r, w, l, e.before(r, &w.mlpNorm, e.between(r, i)))
 	}
 	if level == keep.Input && l.mlpOut != nil {
-		e.closeMLP(r, w, l)
+		e.closeMLP(r, w, l, l.mlpOut)
 	}
 }
 

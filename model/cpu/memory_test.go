@@ -63,7 +63,7 @@ func limits(t testing.TB, e *Engine, b model.Batch) map[string]model.MemoryLimit
 	}
 	out := map[string]model.MemoryLimit{"checkpointing": {Checkpointing: true}, "least": {Bytes: least}, "all": {Bytes: most}}
 	for i := range int64(3) {
-		out[fmt.Sprintf("%d of 4 parts", i+1)] = model.MemoryLimit{Bytes: least + (most-least)*(i+1)/4}
+		out[fmt.Sprintf("%d of 7 parts", 2*i+2)] = model.MemoryLimit{Bytes: least + (most-least)*(2*i+2)/7}
 	}
 	return out
 }

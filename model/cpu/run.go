@@ -31,6 +31,7 @@ type run struct {
 	layers []activations // what a layer does not keep is the last one's memory, free until the last is run and after its backward pass
 	keeps  []keep.Level
 
+	mlpRows      int       // tokens that go through a feed-forward network at a time: all, where experts are gathered or it is kept
 	norm         []float32 // (T, C) a normalized residual stream
 	out          []float32 // (T, C) what a layer's half adds to the residual stream
 	ff           []float32 // (T or S, F) the gated product
@@ -69,6 +70,9 @@ type gradients struct {
 	sweep     attention.Sweep
 	keys      []attention.KeyTask // where there is no sweep
 }
+
+// mlpRows bounds the memory of a feed-forward network where nothing is kept.
+const mlpRows = 512
 
 // purpose says whether a backward pass will follow.
 type purpose bool
@@ -184,8 +188,20 @@ func (e *Engine) lay(r *run, c *arena.Cutter, s sizes, why purpose) {
 	m, t := e.cfg, s.tokens
 	headRows := min(s.scored, e.headRows)
 	headTile := headRows * min(m.Vocab, e.headVocab)
-	opened, ff, slots := e.mlpSizes(t)
-	last := e.layActivations(c, t, keep.All, activations{})
+	r.mlpRows = t
+	if why == toScore && m.Experts == nil {
+		r.mlpRows = min(t, mlpRows)
+	}
+	opened, ff, slots := e.mlpSizes(r.mlpRows)
+	last := activations{gateUp: c.Floats(opened)}
+	if why == toTrain {
+		r.norm, r.out = c.Floats(t*m.Hidden), c.Floats(t*m.Hidden)
+		last.attn, last.qkv = c.Floats(t*m.Heads*m.HeadDim), c.Floats(t*e.attn.Wide())
+	} else { // a half's input has been read before attention's output is written, and queries, keys and values before the half's
+		r.norm, last.attn = c.Shared(t*m.Hidden, t*m.Heads*m.HeadDim)
+		r.out, last.qkv = c.Shared(t*m.Hidden, t*e.attn.Wide())
+	}
+	e.layRest(c, t, &last)
 	r.x, r.layers = append(r.x[:0], c.Floats(t*m.Hidden)), r.layers[:0]
 	for i := range m.Layers {
 		a := last
@@ -199,7 +215,7 @@ func (e *Engine) lay(r *run, c *arena.Cutter, s sizes, why purpose) {
 			r.x = append(r.x, c.Floats(t*m.Hidden))
 		}
 	}
-	r.norm, r.out, r.ff = c.Floats(t*m.Hidden), c.Floats(t*m.Hidden), c.Floats(ff)
+	r.ff = c.Floats(ff)
 	r.slotX, r.slotY = c.Floats(slots*m.Hidden), c.Floats(slots*m.Hidden)
 	r.low = lowRank{h: c.Floats(max(t, slots) * e.rank)}
 	r.headX, r.headNorm = c.Floats(headRows*m.Hidden), c.Floats(headRows*m.Hidden)
@@ -231,12 +247,20 @@ func (e *Engine) layActivations(c *arena.Cutter, t int, l keep.Level, a activati
 		return a
 	}
 	m := e.cfg
-	opened, _, slots := e.mlpSizes(t)
 	if l == keep.All {
+		opened, _, _ := e.mlpSizes(t)
 		a.gateUp = c.Floats(opened)
 	}
-	a.raw, a.qkv = c.FloatsIf(keepsRaw(m), t*e.attn.Wide()), c.Floats(t*e.attn.Wide())
-	a.attn, a.lse = c.Floats(t*m.Heads*m.HeadDim), c.Floats(t*m.Heads)
+	a.attn, a.qkv = c.Floats(t*m.Heads*m.HeadDim), c.Floats(t*e.attn.Wide())
+	e.layRest(c, t, &a)
+	return a
+}
+
+// layRest takes a layer's activations but gateUp, attn and qkv.
+func (e *Engine) layRest(c *arena.Cutter, t int, a *activations) {
+	m := e.cfg
+	_, _, slots := e.mlpSizes(t)
+	a.raw, a.lse = c.FloatsIf(keepsRaw(m), t*e.attn.Wide()), c.Floats(t*m.Heads)
 	a.attnOut = c.FloatsIf(m.Norms != model.NormBefore, t*m.Hidden)
 	a.mid = c.Floats(t * m.Hidden)
 	a.mlpOut = c.FloatsIf(m.Norms != model.NormBefore, t*m.Hidden)
@@ -244,7 +268,6 @@ func (e *Engine) layActivations(c *arena.Cutter, t int, l keep.Level, a activati
 		a.mixture = mixture{probs: c.Floats(t * x.Count), weights: c.Floats(slots),
 			slots: c.Ints(slots), experts: c.Ints(slots), tokens: c.Ints(slots), ends: c.Ints(x.Count)}
 	}
-	return a
 }
 
 // mlpSizes returns the sizes of gateUp and ff that any layer's feed-forward network needs for t tokens, and the slots of its experts.

@@ -39,6 +39,15 @@ func (c *Cutter) FloatsIf(wanted bool, n int) []float32 {
 	return c.Floats(n)
 }
 
+// Shared returns n and m numbers in one place, which takes that of the larger.
+func (c *Cutter) Shared(n, m int) (a, b []float32) {
+	both := c.Floats(max(n, m))
+	if c.from == nil {
+		return nil, nil
+	}
+	return both[:n:n], both[:m:m]
+}
+
 // Ints is Floats for indices.
 func (c *Cutter) Ints(n int) []int32 {
 	at := c.ints
