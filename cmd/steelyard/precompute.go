@@ -131,7 +131,7 @@ func (o *precomputeOptions) pipeline() (pipelines.Options, error) {
 	scheme, schemeErr := o.scheme()
 	p := pipelines.DefaultOptions()
 	p.Inputs, p.Pairs, p.Cache = o.Pairs, o.reader(), o.Cache
-	p.Model = reflogp.Model{Dir: o.Model, Adapter: o.Adapter, Quantize: scheme}
+	p.Model = reflogp.Model{Dir: o.Model, Adapter: o.Adapter, Quantize: scheme, BF16: o.BF16}
 	p.Template, p.Date, p.MaxLength, p.Boundary, p.Identical = t.Template, t.Date, t.MaxLength, t.Boundary, t.Identical
 	p.TokenLogps, p.MaxQuarantine, p.RollEvery = o.TokenLogps, o.MaxQuarantine, o.RollEvery
 	p.Threads, p.BatchTokens, p.Runner = o.Threads, o.BatchTokens, o.Runner

@@ -20,6 +20,8 @@ type Model struct {
 	Quantize *quant.Scheme `json:"quantize,omitempty"`
 	// Adapter is the directory of a LoRA adapter that is added to it, or "".
 	Adapter string `json:"adapter,omitempty"`
+	// BF16 is cpu.Options.BF16.
+	BF16 bool `json:"bf16,omitempty"`
 }
 
 // Validate returns every fault of the model that can be seen without looking at its files.
