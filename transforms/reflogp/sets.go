@@ -13,6 +13,7 @@ type set struct {
 	prompt      []int32
 	completions []*completion // every one once, longest first
 	pairs       []pairRows    // that are still to be handed out
+	tokens      int           // of the prompt and the completions
 }
 
 // A completion is a list of ids that pairs of a set have as chosen or rejected, and what came of it.
@@ -52,7 +53,7 @@ func sets(window []schemas.TokenPair) []*set {
 	for rows := range runs(window, func(a, b schemas.TokenPair) bool { return slices.Equal(a.PromptIDs, b.PromptIDs) }) {
 		out = append(out, newSet(rows))
 	}
-	slices.SortStableFunc(out, func(a, b *set) int { return cmp.Compare(b.tokens(), a.tokens()) })
+	slices.SortStableFunc(out, func(a, b *set) int { return cmp.Compare(b.tokens, a.tokens) })
 	return out
 }
 
@@ -74,6 +75,7 @@ func newSet(rows []schemas.TokenPair) *set {
 		p := &s.pairs[i]
 		p.chosen, p.rejected = find(p.rows[0].ChosenIDs), find(p.rows[0].RejectedIDs)
 	}
+	s.tokens = newPart(s, s.completions).tokens
 	return s
 }
 
@@ -101,9 +103,6 @@ func runs(rows []schemas.TokenPair, same func(a, b schemas.TokenPair) bool) func
 	}
 }
 
-// tokens returns what the set takes in a batch.
-func (s *set) tokens() int { return newPart(s, s.completions).tokens }
-
 func newPart(s *set, completions []*completion) part {
 	p := part{s, completions, len(s.prompt)}
 	for _, c := range completions {
@@ -116,6 +115,9 @@ func newPart(s *set, completions []*completion) part {
 // are two. The longest completions go first, each into the first part that has room: a few tokens more in a part save a prompt. Which
 // pairs a completion belongs to is no matter: a value doesn't depend on what else is in its group.
 func (s *set) parts(tokens int) []part {
+	if s.tokens <= tokens {
+		return []part{newPart(s, s.completions)}
+	}
 	var out []part
 	for _, c := range s.completions {
 		i := slices.IndexFunc(out, func(p part) bool { return len(p.completions) < 2 || p.tokens+len(c.ids) <= tokens })
