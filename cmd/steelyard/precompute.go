@@ -154,7 +154,11 @@ func printPrecomputed(s streams, dir string, p pipelines.Summary) {
 	if c.Scored == 0 {
 		fmt.Fprintf(s.out, "scored  nothing for %d rows, in %s\n", c.Rows, took)
 	} else {
-		fmt.Fprintf(s.out, "scored  %d pairs for %d rows, %d tokens in %s (%.0f tokens/s)\n", c.Scored, c.Rows, c.Tokens, took, float64(c.Tokens)/p.Elapsed.Seconds())
+		tokens := c.Tokens
+		if n, counted := p.Counters["steelyard/tokens"]; counted {
+			tokens = n // without what pairs share
+		}
+		fmt.Fprintf(s.out, "scored  %d pairs for %d rows, %d tokens in %s (%.0f tokens/s)\n", c.Scored, c.Rows, tokens, took, float64(tokens)/p.Elapsed.Seconds())
 	}
 	if c.Reused > 0 {
 		fmt.Fprintf(s.out, "reused  %d rows, whose values were in the cache\n", c.Reused)
