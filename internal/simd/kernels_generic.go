@@ -9,6 +9,8 @@ import (
 var generic = kernels{
 	mr: 4, nr: 16,
 	micro:      microGeneric,
+	microPairs: microPairsGeneric,
+	roundPairs: roundPairsGeneric,
 	pack:       packGeneric,
 	packBF16:   packBF16Generic,
 	prefetch:   prefetchGeneric,
@@ -39,6 +41,8 @@ var generic = kernels{
 	siluGrad:     siluGradGeneric,
 	geluTanh:     geluTanhGeneric,
 	geluTanhGrad: geluTanhGradGeneric,
+	gelu:         geluGeneric,
+	geluGrad:     geluGradGeneric,
 	softCap:      softCapGeneric,
 	sum64:        sum64Generic,
 	sumSq:        sumSqGeneric,
