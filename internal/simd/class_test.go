@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// classDigest is the digest of what the kernels of class fma16/1 compute from the inputs below. Who changes a bit of it makes another class:
+// classDigest is the digest of what the kernels of class fma16/2 compute from the inputs below. Who changes a bit of it makes another class:
 // caches made before no longer match.
 const classDigest = 0x7c595714eec0cc0c
 

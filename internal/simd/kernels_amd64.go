@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-const class = "fma16/1"
+const class = "fma16/2"
 
 func available() []Level {
 	have := []Level{Generic}
