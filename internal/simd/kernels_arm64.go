@@ -52,11 +52,11 @@ var neon = kernels{
 	geluTanh:     geluTanhNEON,
 	geluTanhGrad: geluTanhGradNEON,
 	softCap:      softCapNEON,
-	sum64:        sum64Generic,
-	sumSq:        sumSqGeneric,
-	normalize:    normalizeGeneric,
-	normSums:     normSumsGeneric,
-	normGrad:     normGradGeneric,
+	sum64:        sum64NEON,
+	sumSq:        sumSqNEON,
+	normalize:    normalizeNEON,
+	normSums:     normSumsNEON,
+	normGrad:     normGradNEON,
 }
 
 // The kernels in assembly. Each computes what the function of its name in kernels_generic.go does.
