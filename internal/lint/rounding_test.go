@@ -55,8 +55,15 @@ func f(a, b, c float32, i, j int, x float64) float32 {
 	bad += held
 	good = float32(a * b)
 	bad += good
+	v := []float32{0, 1}
+	v[i] = a * b
+	bad += v[i]
+	bad += c - g(a, b)
 	return bad + good
-}`
+}
+
+func g(a, b float32) float32 { return a * b }
+`
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, "p.go", src, 0)
 	if err != nil {
@@ -66,7 +73,7 @@ func f(a, b, c float32, i, j int, x float64) float32 {
 	for _, pos := range fusible(t, fset, "p", []*ast.File{file}, nil) {
 		lines = append(lines, fset.Position(pos).Line)
 	}
-	if want := []int{3, 4, 5, 8, 10, 13}; !slices.Equal(lines, want) {
+	if want := []int{3, 4, 5, 8, 10, 13, 18, 19}; !slices.Equal(lines, want) {
 		t.Errorf("found fusible products in lines %v, want %v", lines, want)
 	}
 }
@@ -79,7 +86,9 @@ func fusible(t *testing.T, fset *token.FileSet, path string, files []*ast.File, 
 	if _, err := conf.Check(path, fset, files, info); err != nil {
 		t.Fatal(err)
 	}
-	held := map[types.Object]bool{} // variables that a product is assigned to: the compiler may fuse across statements
+	// What a product is assigned to, variables and slices, and functions that return one: the compiler fuses across statements, stores and
+	// calls that it inlines.
+	held := map[types.Object]bool{}
 	product := func(e ast.Expr) bool {
 		for {
 			if paren, ok := e.(*ast.ParenExpr); ok {
@@ -90,8 +99,15 @@ func fusible(t *testing.T, fset *token.FileSet, path string, files []*ast.File, 
 				break
 			}
 		}
-		if name, ok := e.(*ast.Ident); ok {
-			return held[info.Uses[name]]
+		switch e := e.(type) {
+		case *ast.Ident:
+			return held[info.Uses[e]]
+		case *ast.IndexExpr:
+			name, ok := e.X.(*ast.Ident)
+			return ok && held[info.Uses[name]]
+		case *ast.CallExpr:
+			name, ok := e.Fun.(*ast.Ident)
+			return ok && held[info.Uses[name]]
 		}
 		b, ok := e.(*ast.BinaryExpr)
 		if !ok || b.Op != token.MUL {
@@ -103,12 +119,25 @@ func fusible(t *testing.T, fset *token.FileSet, path string, files []*ast.File, 
 	}
 	for _, f := range files {
 		ast.Inspect(f, func(n ast.Node) bool {
-			if n, ok := n.(*ast.AssignStmt); ok && len(n.Lhs) == len(n.Rhs) && (n.Tok == token.ASSIGN || n.Tok == token.DEFINE) {
+			switch n := n.(type) {
+			case *ast.AssignStmt:
 				for i, to := range n.Lhs {
-					if name, ok := to.(*ast.Ident); ok && product(n.Rhs[i]) {
+					if index, ok := to.(*ast.IndexExpr); ok {
+						to = index.X
+					}
+					name, ok := to.(*ast.Ident)
+					plain := len(n.Lhs) == len(n.Rhs) && (n.Tok == token.ASSIGN || n.Tok == token.DEFINE)
+					if ok && (n.Tok == token.MUL_ASSIGN || plain && product(n.Rhs[i])) {
 						held[info.ObjectOf(name)] = true
 					}
 				}
+			case *ast.FuncDecl:
+				ast.Inspect(n, func(m ast.Node) bool {
+					if r, ok := m.(*ast.ReturnStmt); ok && len(r.Results) == 1 && product(r.Results[0]) {
+						held[info.ObjectOf(n.Name)] = true
+					}
+					return true
+				})
 			}
 			return true
 		})

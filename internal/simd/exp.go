@@ -69,7 +69,7 @@ func Exp1(x float32) float32 {
 	p = fma(p, r, 1)
 	i := int32(n)
 	h := i >> 1
-	return p * power2(h) * power2(i-h)
+	return float32(p * power2(h) * power2(i-h))
 }
 
 // power2 returns 2^n for n in [-126, 127].
