@@ -21,6 +21,7 @@ func tableOf(l Level) *kernels {
 var neon = kernels{
 	mr: 6, nr: 16,
 	micro:      microNEON,
+	roundPairs: roundPairsGeneric,
 	pack:       packNEON,
 	packBF16:   packBF16NEON,
 	prefetch:   prefetchNEON,
@@ -84,8 +85,8 @@ func tileNEON(k int, a []float32, ras, cas int, b []float32, ldb int, c []float3
 //go:noescape
 func prefetchNEON(p unsafe.Pointer, stride, rows, n int)
 
-// hostCaches returns sizes that most processors have: the architecture gives a program no way to ask.
-func hostCaches() caches { return caches{l1: 64 << 10, l2: 512 << 10, l3: 8 << 20} }
+// hostCaches returns the sizes that a server's core commonly has: the architecture lets no program ask.
+func hostCaches() caches { return caches{l1: 64 << 10, l2: 1 << 20, l3: 8 << 20} }
 
 // pause passes a moment.
 func pause() { runtime.Gosched() }
