@@ -37,11 +37,16 @@ race:
 	$(GO) test -race -short -timeout 30m $(RACE)
 
 # The arithmetic must not depend on what the compiler may fuse, and the portable kernels, which are too slow for a real model, must give the
-# same bits and build everywhere.
+# same bits and build everywhere; those for arm64 run where its emulator is at hand.
 arch:
 	GOAMD64=v3 $(GO) test -short ./internal/simd ./model/cpu ./trainer/...
 	env -u STEELYARD_REQUIRE -u STEELYARD_SMOLLM2 STEELYARD_SIMD=generic $(GO) test -short ./internal/simd ./model/cpu
 	GOARCH=arm64 $(GO) vet ./internal/simd ./model/... ./trainer/... ./cache/... ./pairs/... ./storage/...
+	@if command -v qemu-aarch64 >/dev/null; then \
+		GOARCH=arm64 $(GO) test -exec qemu-aarch64 -short -timeout 30m ./internal/simd; \
+	else \
+		echo "no qemu-aarch64 here: the kernels for arm64 were built and not run"; \
+	fi
 
 # Every fuzz target of every package, two at a time. What fails is left in the package's testdata/fuzz, from where go test runs it ever
 # after: mend it and commit both. An hour each: make fuzz FUZZTIME=1h.

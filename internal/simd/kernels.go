@@ -16,6 +16,7 @@ const (
 	Generic Level = "generic" // portable Go
 	AVX2    Level = "avx2"    // AVX2, FMA and F16C
 	AVX512  Level = "avx512"  // these, and AVX-512 F, BW, DQ and VL
+	NEON    Level = "neon"    // Advanced SIMD, of every arm64
 )
 
 // levelVariable overrides the choice of the level.
