@@ -55,6 +55,27 @@ func (g Gauge) Float32(threads int) float64 {
 	return best
 }
 
+// Range returns the lowest and the highest reading of the loops of float32s, each time of the fastest of them; NaN where there is none.
+func (g Gauge) Range(threads int) [2]float64 {
+	low, high := work.Median(nil), work.Median(nil)
+	for i := 0; i < len(g); {
+		at := g[i] // a turn of Read begins with its first loop
+		best := 0.0
+		for first := true; i < len(g) && (first || g[i].Loop != at.Loop); i, first = i+1, false {
+			if g[i].Float32 && g[i].Threads == threads {
+				best = max(best, g[i].Rate)
+			}
+		}
+		if best > 0 && !(best >= low) {
+			low = best
+		}
+		if best > 0 && !(best <= high) {
+			high = best
+		}
+	}
+	return [2]float64{low, high}
+}
+
 // Count returns how many readings there are of each loop on so many threads.
 func (g Gauge) Count(threads int) (n int) {
 	for _, r := range g {

@@ -28,6 +28,9 @@ func TestGauge(t *testing.T) {
 	if a, b := g.Rate("a", 1), g.Float32(1); a != 6 || b != 7.5 {
 		t.Errorf("a is %v and the peak %v, want 6 and 7.5: the median decides, and a product of bfloat16 never", a, b)
 	}
+	if r := g.Range(1); r != [2]float64{8, 10} {
+		t.Errorf("from %v to %v, want from 8 to 10: of each reading the fastest loop", r[0], r[1])
+	}
 	if n := g.Count(1); n != 2 {
 		t.Errorf("%d readings", n)
 	}

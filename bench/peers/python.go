@@ -17,7 +17,8 @@ type Python struct {
 	Scripts     string // the directory of the scripts
 	Model       string
 	Pairs       string // a JSON file in ShareGPT's layout
-	Limit       int    // pairs of the sample; 0 is all
+	MaxLength   int
+	Limit       int // pairs of the sample; 0 is all
 	Steps       int
 	Threads     int
 }
@@ -38,7 +39,7 @@ type Result struct {
 // Run runs a script. Its messages are part of the error only.
 func (p Python) Run(ctx context.Context, script string, args ...string) (r Result, err error) {
 	line := []string{filepath.Join(p.Scripts, script), "--model", p.Model, "--pairs", p.Pairs, "--steps", strconv.Itoa(p.Steps),
-		"--threads", strconv.Itoa(p.Threads)}
+		"--max-length", strconv.Itoa(p.MaxLength), "--threads", strconv.Itoa(p.Threads)}
 	if p.Limit > 0 {
 		line = append(line, "--limit", strconv.Itoa(p.Limit))
 	}

@@ -29,13 +29,14 @@ const (
 
 // Passes are reference passes and training steps of ours and of the peers over the same pairs.
 type Passes struct {
-	Gauge  host.Gauge
-	Pairs  []work.Pair // of the sample
-	IDs    []string    // of the pairs, as a cache names them
-	Steps  int         // optimizer steps of 4 pairs, from the first of the sample on
-	Rank   int         // of the adapters; their alpha is twice that
-	Runs   []Run
-	Budget int // tokens of a batch of the reference pass
+	MaxLength int // tokens of a sequence
+	Gauge     host.Gauge
+	Pairs     []work.Pair // of the sample
+	IDs       []string    // of the pairs, as a cache names them
+	Steps     int         // optimizer steps of 4 pairs, from the first of the sample on
+	Rank      int         // of the adapters; their alpha is twice that
+	Runs      []Run
+	Budget    int // tokens of a batch of the reference pass
 }
 
 // A Run is one process.

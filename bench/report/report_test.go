@@ -157,3 +157,22 @@ func TestPage(t *testing.T) {
 		t.Errorf("a page of nothing: %v", err)
 	}
 }
+
+func TestBenchLines(t *testing.T) {
+	const out = `goos: linux
+cpu: AMD EPYC
+BenchmarkRows/runner=direct-2         	       1	 123456 ns/op	     10.5 1k-rows/s	       3 MB
+    bench_test.go:9: a word between
+BenchmarkSets-16  	       2	 7 ns/op
+BenchmarkBroken
+PASS
+`
+	got := BenchLines(out)
+	if len(got) != 2 || got[0].Name != "Rows/runner=direct" || strings.Join(got[0].Values, "; ") != "123456 ns/op; 10.5 1k-rows/s; 3 MB" ||
+		got[1].Name != "Sets" || len(got[1].Values) != 1 {
+		t.Errorf("%+v", got)
+	}
+	if BenchLines("PASS\n") != nil {
+		t.Error("there are none")
+	}
+}

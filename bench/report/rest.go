@@ -86,17 +86,3 @@ func (s *Shares) verdicts() []work.Verdict {
 		{What: "training: share of a step that reads Parquet", Value: s.Parquet(), Bound: 0.01, Most: true, Unit: "%"},
 	}
 }
-
-// A Quoted is the output of Go benchmarks elsewhere in the repository.
-type Quoted struct {
-	Title   string
-	Command string
-	Lines   []Line
-	Failed  string
-}
-
-// A Line is one benchmark's.
-type Line struct {
-	Name   string
-	Values []string // each with its unit
-}

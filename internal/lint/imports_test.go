@@ -33,6 +33,7 @@ var table = []struct {
 	{"runners/...", []string{"runners/..."}},
 	{"trainer/...", []string{"schemas", "cache", "cache/perm", "model", "model/checkpoint/...", "trainer/..."}},
 	{"cmd/...", []string{"..."}},
+	{"bench/...", []string{"..."}},
 }
 
 // exclusive says which of our packages alone may import a package from outside.
@@ -44,7 +45,7 @@ var exclusive = []struct {
 	{"github.com/parquet-go/parquet-go", []string{"pairs", "cache/..."}},
 	{"github.com/spf13/cobra", []string{"cmd/..."}},
 	{"github.com/apache/beam/sdks/v2/go/pkg/beam/runners", []string{"runners/..."}},
-	{"github.com/apache/beam", []string{"transforms/...", "pipelines", "runners/...", "cmd/..."}},
+	{"github.com/apache/beam", []string{"transforms/...", "pipelines", "runners/...", "cmd/...", "bench"}},
 	{"cloud.google.com", []string{"storage/gs"}},
 	{"C", nil},
 }
