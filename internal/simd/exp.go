@@ -74,3 +74,168 @@ func Exp1(x float32) float32 {
 
 // power2 returns 2^n for n in [-126, 127].
 func power2(n int32) float32 { return math.Float32frombits(uint32(n+127) << 23) }
+
+// Exp is
+//
+//	for i, x := range src {
+//		dst[i] = Exp1(x)
+//	}
+//
+// dst may be src.
+func Exp(dst, src []float32) {
+	same(len(dst), len(src))
+	table.exp(dst, src)
+}
+
+// ExpSum is
+//
+//	for i, x := range src {
+//		dst[i] = Exp1(x - max)
+//	}
+//	return Sum(dst)
+//
+// dst may be src.
+func ExpSum(dst, src []float32, max float32) float32 {
+	same(len(dst), len(src))
+	return table.expSum(dst, src, max)
+}
+
+// ExpScale is
+//
+//	for i, x := range src {
+//		dst[i] = Exp1(x-max) * scale
+//	}
+//
+// dst may be src.
+func ExpScale(dst, src []float32, max, scale float32) {
+	same(len(dst), len(src))
+	table.expScale(dst, src, max, scale)
+}
+
+// ExpMoments is ExpSum, and also returns Σ e·(x - max) and Σ e² over e = Exp1(x - max), in 16 lanes of float64, where the products are
+// exact. dst may be src.
+func ExpMoments(dst, src []float32, max float32) (sum float32, dot, square float64) {
+	same(len(dst), len(src))
+	return table.expMoments(dst, src, max)
+}
+
+// SoftmaxGrad is the gradient of a softmax whose logsumexp is lse, given the gradient ds of its result p and delta = Σ p·ds:
+//
+//	for i, x := range s {
+//		p[i] = Exp1(x - lse)
+//		ds[i] = p[i] * (ds[i] - delta)
+//	}
+//
+// p may be s.
+func SoftmaxGrad(p, ds, s []float32, lse, delta float32) {
+	same(len(p), len(ds), len(s))
+	table.softmaxGrad(p, ds, s, lse, delta)
+}
+
+// SwiGLU is
+//
+//	for i, g := range gate {
+//		dst[i] = g / (1 + Exp1(-g)) * up[i]
+//	}
+//
+// (Shazeer 2020, eq. 6, with β = 1). dst may be gate or up.
+func SwiGLU(dst, gate, up []float32) {
+	same(len(dst), len(gate), len(up))
+	table.swiglu(dst, gate, up)
+}
+
+// SwiGLUGrad stores the gradients of SwiGLU, given the gradient dout of its result:
+//
+//	for i, g := range gate {
+//		s := 1 / (1 + Exp1(-g))
+//		dup[i] = dout[i] * (g * s)
+//		dgate[i] = dout[i] * up[i] * fma(g*s, 1-s, s)    // s·(1 + g·(1-s))
+//	}
+//
+// dgate and dup may be any of the others.
+func SwiGLUGrad(dgate, dup, dout, gate, up []float32) {
+	same(len(dgate), len(dup), len(dout), len(gate), len(up))
+	table.swigluGrad(dgate, dup, dout, gate, up)
+}
+
+// SiLU is
+//
+//	for i, x := range x {
+//		y[i] = 1 / (1 + Exp1(-x)) * x
+//	}
+//
+// y may be x.
+func SiLU(y, x []float32) {
+	same(len(y), len(x))
+	table.silu(y, x)
+}
+
+// SiLUGrad is SiLU, and also stores the derivative:
+//
+//	for i, x := range x {
+//		s := 1 / (1 + Exp1(-x))
+//		y[i] = s * x
+//		slope[i] = s * (1 + x*(1-s))
+//	}
+//
+// where each product is rounded. y or slope may be x.
+func SiLUGrad(y, slope, x []float32) {
+	same(len(y), len(slope), len(x))
+	table.siluGrad(y, slope, x)
+}
+
+// The numbers of the GELU with tanh, x·σ(c·(x + k·x³)) (Hendrycks and Gimpel 2016).
+const (
+	geluC = 1.5957691216057308 // 2·√(2/π)
+	geluK = 0.044715
+)
+
+// GELUTanh is
+//
+//	for i, x := range x {
+//		y[i] = 1 / (1 + Exp1(-c*(x*(1+k*x*x)))) * x
+//	}
+//
+// where each product is rounded. y may be x.
+func GELUTanh(y, x []float32) {
+	same(len(y), len(x))
+	table.geluTanh(y, x)
+}
+
+// GELUTanhGrad is GELUTanh, and also stores the derivative:
+//
+//	for i, x := range x {
+//		s := 1 / (1 + Exp1(-c*(x*(1+k*x*x))))
+//		y[i] = s * x
+//		slope[i] = s * (1 + x*(c*(1+3*k*x*x))*(1-s))
+//	}
+//
+// where each product is rounded. y or slope may be x.
+func GELUTanhGrad(y, slope, x []float32) {
+	same(len(y), len(slope), len(x))
+	table.geluTanhGrad(y, slope, x)
+}
+
+// The polynomial of tanh near 0, from Cephes' tanhf.
+const (
+	tanhNear = 0.625
+	tanhC4   = -5.70498872745e-3
+	tanhC3   = 2.06390887954e-2
+	tanhC2   = -5.37397155531e-2
+	tanhC1   = 1.33314422036e-1
+	tanhC0   = -3.33332819422e-1
+)
+
+// SoftCap turns x into cap·tanh(x/cap) and sets slopes, where there are any, to the derivative 1 - tanh²(x/cap):
+//
+//	for i, v := range x {
+//		t := tanh1(v / cap)
+//		x[i] = cap * t
+//		slopes[i] = 1 - t*t
+//	}
+func SoftCap(x, slopes []float32, cap float32) {
+	if len(slopes) > 0 {
+		same(len(x), len(slopes))
+	}
+	table.softCap(x, slopes, cap)
+}

@@ -155,3 +155,37 @@ func TestSinCos(t *testing.T) {
 		t.Errorf("SinCos(+Inf) = %v, %v", s, c)
 	}
 }
+
+// TestExpTwins compares the levels' exponentials over a sample of all float32s, or all of them with -every: the power of two goes into a
+// result by other instructions on each.
+func TestExpTwins(t *testing.T) {
+	step := uint64(997)
+	if *every {
+		step = 1
+	}
+	levels := available()
+	if len(levels) == 1 {
+		return
+	}
+	base := tableOf(levels[1]) // the portable one would take minutes; TestVectorTwins compares the two
+	var x, want, got [4096]float32
+	for u := uint64(0); u < 1<<32; {
+		for i := range x {
+			x[i] = math.Float32frombits(uint32(u))
+			u += step
+		}
+		base.exp(want[:], x[:])
+		for _, l := range levels[2:] {
+			tableOf(l).exp(got[:], x[:])
+			for i, g := range got {
+				if math.Float32bits(g) != math.Float32bits(want[i]) && (g == g || want[i] == want[i]) {
+					t.Fatalf("%s: Exp(%v) is %v, want %v", l, x[i], g, want[i])
+				}
+			}
+		}
+		if step > 1 && u < 1<<32 {
+			expGeneric(got[:], x[:])
+			diff(t, "portable", got[:], want[:])
+		}
+	}
+}

@@ -1,16 +1,32 @@
 package simd
 
-// Blocking, in elements. A panel of B of kBlockMax×16 takes 20 of the 32 kB of L1; a block of A of mBlock×kBlockMax 192 kB of L2; a block of
-// B of kBlockMax×nBlock 2.6 MB of L3. See docs/kernels.md for others.
-const (
-	kBlockMax = 320
-	mBlock    = 144 // a multiple of every mr
-	nBlock    = 2048
-)
+// A blocking is how a product is cut, in elements, so that what is read often stays in a cache near by.
+type blocking struct{ m, n, k int }
+
+// block is the active level's blocking on this machine. No result depends on it.
+var block = blockingOf(table, hostCaches())
+
+// caches are the sizes of a core's data caches in bytes; l3 is what the cores share.
+type caches struct{ l1, l2, l3 int }
+
+// blockingOf cuts for a level's tile. A panel of B, k×nr, is read once a tile: the narrow tiles read it so often that it must stay in L1,
+// with room for what passes through; a tile of 32 columns is content with L2. A block of A, m×k, takes a third of L2; a block of B, k×n, at
+// most a sixth of L3, which other cores use too.
+func blockingOf(t *kernels, c caches) blocking {
+	const size, m = 4, 144 // a multiple of every mr
+	panel := c.l1 * 5 / 8
+	if t.nr >= 32 {
+		panel = c.l2 / 8
+	}
+	k := min(panel/(size*t.nr), c.l2/3/(size*m))
+	k = min(max(k&^31, 128), 640)
+	n := min(max(c.l3/6/(size*k)&^31, 512), 4096)
+	return blocking{m: m, n: n, k: k}
+}
 
 // kBlock returns the length of the block of K that begins at k0: K is cut evenly. No result depends on where.
 func kBlock(k0, k int) int {
-	blocks := (k + kBlockMax - 1) / kBlockMax
+	blocks := (k + block.k - 1) / block.k
 	size := (k + blocks - 1) / blocks
 	return min(size, k-k0)
 }
@@ -19,7 +35,6 @@ func kBlock(k0, k int) int {
 type Workspace struct {
 	a, b         []float32 // panels
 	aEdge, bEdge []float32 // the last panel, where the others are read in place
-	tile         []float32 // a tile of C that is not whole
 	strip        []float32 // see packStrips
 }
 
@@ -47,17 +62,35 @@ func Gemm(p *Pool, c []float32, ldc int, a, b Operand, add bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	mt, nt := p.split(&a, &b)
-	mTasks, nTasks := (a.Rows+mt-1)/mt, (b.Cols+nt-1)/nt
-	if mTasks*nTasks <= 1 {
+	down := (a.Rows + mt - 1) / mt
+	parts := down * ((b.Cols + nt - 1) / nt)
+	if parts <= 1 {
 		gemm(&p.ws[0], c, ldc, &a, &b, add)
 		return
 	}
-	p.run(mTasks*nTasks, func(worker, t int) {
-		i, j := t%mTasks*mt, t/mTasks*nt
-		m, n := min(mt, a.Rows-i), min(nt, b.Cols-j)
-		at, bt := a.Block(i, m, 0, a.Cols), b.Block(0, b.Rows, j, n)
-		gemm(&p.ws[worker], c[i*ldc+j:], ldc, &at, &bt, add)
-	})
+	r := &p.product
+	r.c, r.ldc, r.a, r.b, r.add, r.mt, r.nt, r.down = c, ldc, a, b, add, mt, nt, down
+	p.run(parts, r.task)
+	r.c, r.a, r.b = nil, Operand{}, Operand{}
+}
+
+// A product is a call of Gemm under way: parts of C of mt×nt elements, down of them below one another.
+type product struct {
+	c            []float32
+	ldc          int
+	a, b         Operand
+	add          bool
+	mt, nt, down int
+	task         func(worker, i int) // made once, so that a call allocates nothing
+}
+
+func (r *product) init(p *Pool) {
+	r.task = func(worker, t int) {
+		i, j := t%r.down*r.mt, t/r.down*r.nt
+		m, n := min(r.mt, r.a.Rows-i), min(r.nt, r.b.Cols-j)
+		at, bt := r.a.Block(i, m, 0, r.a.Cols), r.b.Block(0, r.b.Rows, j, n)
+		gemm(&p.ws[worker], r.c[i*r.ldc+j:], r.ldc, &at, &bt, r.add)
+	}
 }
 
 // GemmSeq is Gemm on the calling goroutine, with its own buffers; it allocates nothing once they have grown. Tasks of a Pool use it.
@@ -118,13 +151,13 @@ func gemm(w *Workspace, c []float32, ldc int, a, b *Operand, add bool) {
 	if b.packed == nil {
 		bt = b.T()
 	}
-	for j0 := 0; j0 < n; j0 += nBlock {
-		nb := min(nBlock, n-j0)
+	for j0 := 0; j0 < n; j0 += block.n {
+		nb := min(block.n, n-j0)
 		for k0 := 0; k0 < kAll; {
 			k := kBlock(k0, kAll)
 			bp := bPanels(w, &bt, j0, nb, k0, k, m)
-			for i0 := 0; i0 < m; i0 += mBlock {
-				mb := min(mBlock, m-i0)
+			for i0 := 0; i0 < m; i0 += block.m {
+				mb := min(block.m, m-i0)
 				ap := aPanels(w, a, i0, mb, k0, k, n)
 				macro(w, c[i0*ldc+j0:], ldc, &ap, &bp, mb, nb, k, add || k0 > 0)
 				bp.pending = false // all of B's panels are packed now
@@ -178,7 +211,7 @@ func bPanels(w *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
 		return direct(w, &w.bEdge, bt, j0, n, k0, k, nr)
 	}
 	p := panels{step: k * nr, ras: 1, cas: nr, whole: roundUp(n, nr) / nr, pending: true, source: *bt, at: j0, rows: n, k0: k0, k: k}
-	if m <= mBlock {
+	if m <= block.m {
 		p.step = 0 // used once, so the next band may take its place
 	}
 	p.data = grow(&w.b, p.step*(p.whole-1)+k*nr)
@@ -228,20 +261,7 @@ func macro(w *Workspace, c []float32, ldc int, a, b *panels, m, n, k int, add bo
 		bd, _, ldb := b.band(j / nr)
 		for i := 0; i < m; i += mr {
 			ad, ras, cas := a.band(i / mr)
-			ct := c[i*ldc+j:]
-			if i+mr <= m && j+nr <= n {
-				table.micro(k, ad, ras, cas, bd, ldb, ct, ldc, add)
-				continue
-			}
-			rows, cols := min(mr, m-i), min(nr, n-j)
-			tile := grow(&w.tile, mr*nr)
-			for r := 0; add && r < rows; r++ {
-				copy(tile[r*nr:][:cols], ct[r*ldc:])
-			}
-			table.micro(k, ad, ras, cas, bd, ldb, tile, nr, add)
-			for r := range rows {
-				copy(ct[r*ldc:][:cols], tile[r*nr:])
-			}
+			table.micro(min(mr, m-i), min(nr, n-j), k, ad, ras, cas, bd, ldb, c[i*ldc+j:], ldc, add)
 		}
 	}
 }

@@ -105,10 +105,11 @@ func diff(t *testing.T, what string, got, want []float32) {
 
 // eachLevel runs f with every level this machine has.
 func eachLevel(t *testing.T, f func(t *testing.T)) {
-	was := table
-	defer func() { table = was }()
+	wasTable, wasBlock := table, block
+	defer func() { table, block = wasTable, wasBlock }()
 	for _, l := range available() {
 		table = tableOf(l)
+		block = blockingOf(table, hostCaches())
 		t.Run(string(l), f)
 	}
 }
@@ -116,7 +117,7 @@ func eachLevel(t *testing.T, f func(t *testing.T)) {
 func TestGemm(t *testing.T) {
 	shapes := [][3]int{ // M, K, N
 		{1, 1, 1}, {1, 7, 33}, {5, 3, 15}, {6, 8, 16}, {7, 9, 17}, {12, 1, 31}, {13, 64, 64}, {64, 64, 128},
-		{65, 321, 70}, {3, 700, 290}, {150, 40, 300}, {0, 3, 4}, {4, 0, 5}, {4, 3, 0}, {2, 5, nBlock + 9},
+		{65, 321, 70}, {3, 700, 290}, {150, 40, 300}, {0, 3, 4}, {4, 0, 5}, {4, 3, 0}, {2, 5, 4099},
 	}
 	types := [][2]DType{{F32, F32}, {F32, BF16}, {F16, F32}, {BF16, F16}, {F32, Code4}, {Code4, F32}, {F32, F32}}
 	pool := NewPool(3)
@@ -144,6 +145,15 @@ func TestGemm(t *testing.T) {
 				copy(got, start)
 				Gemm(pool, got, ldc, a, Pack(pool, b), add)
 				diff(t, "Gemm, packed, "+what, got, want)
+				host := block
+				block = blocking{m: 2 * table.mr, n: 64, k: 40} // many blocks
+				copy(got, start)
+				GemmSeq(&w, got, ldc, a, b, add)
+				diff(t, "GemmSeq in small blocks "+what, got, want)
+				copy(got, start)
+				Gemm(pool, got, ldc, a, Pack(pool, b), add)
+				diff(t, "Gemm in small blocks, packed, "+what, got, want)
+				block = host
 			}
 		}
 	})

@@ -19,9 +19,11 @@ func available() []Level {
 	return have
 }
 
-// hasF16C says whether the processor converts half precision: bit 29 of ECX of leaf 1 of CPUID, which x/sys/cpu does not report. All
-// processors with AVX2 do.
-func hasF16C() bool
+// hasF16C says whether the processor converts half precision, which x/sys/cpu does not report. All processors with AVX2 do.
+func hasF16C() bool {
+	_, _, c, _ := cpuid(1, 0)
+	return c>>29&1 == 1
+}
 
 func tableOf(l Level) *kernels {
 	switch l {
@@ -54,159 +56,121 @@ var avx2 = kernels{
 	widenBF16:  widenBF16AVX2,
 	widenF16:   widenF16AVX2,
 	widen4:     widen4AVX2,
+
+	addTo:        addToAVX2,
+	rotate:       rotateAVX2,
+	index:        indexAVX2,
+	adamw:        adamwAVX2,
+	expScale:     expScaleAVX2,
+	expMoments:   expMomentsAVX2,
+	softmaxGrad:  softmaxGradAVX2,
+	silu:         siluAVX2,
+	siluGrad:     siluGradAVX2,
+	geluTanh:     geluTanhAVX2,
+	geluTanhGrad: geluTanhGradAVX2,
+	softCap:      softCapAVX2,
+	sum64:        sum64AVX2,
+	sumSq:        sumSqAVX2,
+	normalize:    normalizeAVX2,
+	normSums:     normSumsAVX2,
+	normGrad:     normGradAVX2,
 }
 
 var avx512 = kernels{
-	mr: 6, nr: 16,
-	micro:      microAVX2,
-	pack:       packAVX2,
-	packBF16:   packBF16AVX2,
+	mr: 12, nr: 32,
+	micro:      microAVX512,
+	pack:       packAVX512,
+	packBF16:   packBF16AVX512,
 	prefetch:   prefetchAVX2,
-	dot:        dotAVX2,
-	sum:        sumAVX2,
-	max:        maxAVX2,
-	exp:        expAVX2,
-	expSum:     expSumAVX2,
-	axpy:       axpyAVX2,
-	scale:      scaleAVX2,
-	add:        addAVX2,
-	mul:        mulAVX2,
-	mulAdd:     mulAddAVX2,
-	swiglu:     swigluAVX2,
-	swigluGrad: swigluGradAVX2,
-	widenBF16:  widenBF16AVX2,
-	widenF16:   widenF16AVX2,
-	widen4:     widen4AVX2,
+	dot:        dotAVX512,
+	sum:        sumAVX512,
+	max:        maxAVX512,
+	exp:        expAVX512,
+	expSum:     expSumAVX512,
+	axpy:       axpyAVX512,
+	scale:      scaleAVX512,
+	add:        addAVX512,
+	mul:        mulAVX512,
+	mulAdd:     mulAddAVX512,
+	swiglu:     swigluAVX512,
+	swigluGrad: swigluGradAVX512,
+	widenBF16:  widenBF16AVX512,
+	widenF16:   widenF16AVX512,
+	widen4:     widen4AVX512,
+
+	addTo:        addToAVX512,
+	rotate:       rotateAVX512,
+	index:        indexAVX512,
+	adamw:        adamwAVX512,
+	expScale:     expScaleAVX512,
+	expMoments:   expMomentsAVX512,
+	softmaxGrad:  softmaxGradAVX512,
+	silu:         siluAVX512,
+	siluGrad:     siluGradAVX512,
+	geluTanh:     geluTanhAVX512,
+	geluTanhGrad: geluTanhGradAVX512,
+	softCap:      softCapAVX512,
+	sum64:        sum64AVX512,
+	sumSq:        sumSqAVX512,
+	normalize:    normalizeAVX512,
+	normSums:     normSumsAVX512,
+	normGrad:     normGradAVX512,
 }
 
 // The kernels in assembly. Each computes what the function of its name in kernels_generic.go does.
 
+// microAVX2 has its whole tiles written by tileAVX2, and copies of the others.
+func microAVX2(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
+	const mr, nr = 6, 16
+	if rows == mr && cols == nr {
+		tileAVX2(k, a, ras, cas, b, ldb, c, ldc, add)
+		return
+	}
+	var tile [mr * nr]float32
+	for i := 0; add && i < rows; i++ {
+		copy(tile[i*nr:][:cols], c[i*ldc:])
+	}
+	tileAVX2(k, a, ras, cas, b, ldb, tile[:], nr, add)
+	for i := range rows {
+		copy(c[i*ldc:][:cols], tile[i*nr:])
+	}
+}
+
 //go:noescape
-func microAVX2(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+func tileAVX2(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+
+//go:noescape
+func microAVX512(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 
 //go:noescape
 func prefetchAVX2(p unsafe.Pointer, stride, rows, n int)
 
-//go:noescape
-func dotAVX2(a, b []float32) float32
+// cpuid executes the instruction of its name.
+func cpuid(leaf, sub uint32) (a, b, c, d uint32)
 
-//go:noescape
-func sumAVX2(a []float32) float32
-
-//go:noescape
-func maxAVX2(a []float32) float32
-
-//go:noescape
-func expAVX2(dst, src []float32)
-
-//go:noescape
-func expSumAVX2(dst, src []float32, max float32) float32
-
-//go:noescape
-func axpyAVX2(dst []float32, a float32, x []float32)
-
-//go:noescape
-func scaleAVX2(dst []float32, a float32)
-
-//go:noescape
-func addAVX2(dst, x []float32)
-
-//go:noescape
-func mulAVX2(dst, x []float32)
-
-//go:noescape
-func mulAddAVX2(dst, a, b []float32)
-
-//go:noescape
-func swigluAVX2(dst, gate, up []float32)
-
-//go:noescape
-func swigluGradAVX2(dgate, dup, dout, gate, up []float32)
-
-//go:noescape
-func widenBF16x8AVX2(dst []float32, src []uint16)
-
-//go:noescape
-func widenF16x8AVX2(dst []float32, src []uint16)
-
-//go:noescape
-func widen4x8AVX2(dst []float32, codes []byte, values *[16]float32, scale float32)
-
-// copy16 and copy6 write k groups of 16 or 6 numbers, stride apart, side by side; transpose16 and transpose6 do it with the transpose, where k
-// is a multiple of 4. k is positive.
-
-//go:noescape
-func copy16AVX2(dst, src []float32, stride, k int)
-
-//go:noescape
-func copy6AVX2(dst, src []float32, stride, k int)
-
-//go:noescape
-func transpose16AVX2(dst, src []float32, stride, k int)
-
-//go:noescape
-func transpose6AVX2(dst, src []float32, stride, k int)
-
-// The same of bfloat16 numbers; k is a multiple of 8 for the transpose.
-
-//go:noescape
-func copy16BF16AVX2(dst []float32, src []uint16, stride, k int)
-
-//go:noescape
-func transpose16BF16AVX2(dst []float32, src []uint16, stride, k int)
-
-func widenBF16AVX2(dst []float32, src []uint16) {
-	n := len(src) &^ 7
-	widenBF16x8AVX2(dst[:n], src[:n])
-	widenBF16Generic(dst[n:], src[n:])
-}
-
-func widenF16AVX2(dst []float32, src []uint16) {
-	n := len(src) &^ 7
-	widenF16x8AVX2(dst[:n], src[:n])
-	widenF16Generic(dst[n:], src[n:])
-}
-
-func widen4AVX2(dst []float32, codes []byte, values *[16]float32, scale float32) {
-	n := len(dst) &^ 7
-	widen4x8AVX2(dst[:n], codes[:n/2], values, scale)
-	widen4Generic(dst[n:], codes[n/2:], values, scale)
-}
-
-func packAVX2(dst []float32, w int, src []float32, ras, cas, k int) {
-	whole := k &^ 3
-	switch {
-	case ras == 1 && w == 16:
-		copy16AVX2(dst, src, cas, k)
-	case ras == 1 && w == 6:
-		copy6AVX2(dst, src, cas, k)
-	case cas == 1 && (w == 16 || w == 6):
-		if whole > 0 && w == 16 {
-			transpose16AVX2(dst, src, ras, whole)
-		} else if whole > 0 {
-			transpose6AVX2(dst, src, ras, whole)
+// hostCaches reads the data caches that CPUID describes: leaf 4 of Intel's processors, leaf 0x8000001D, of the same layout, of AMD's. What a
+// processor or a hypervisor doesn't say is taken to be common.
+func hostCaches() caches {
+	sizes := [4]int{1: 32 << 10, 2: 512 << 10, 3: 8 << 20}
+	for _, leaf := range []uint32{4, 0x8000001d} {
+		if most, _, _, _ := cpuid(leaf&0x80000000, 0); most < leaf {
+			continue
 		}
-		if whole < k {
-			packGeneric(dst[whole*w:], w, src[whole:], ras, cas, k-whole)
+		for i := range uint32(8) {
+			a, b, c, _ := cpuid(leaf, i)
+			kind, level := a&31, a>>5&7
+			if kind == 0 {
+				break
+			}
+			if kind == 2 || level > 3 { // of instructions
+				continue
+			}
+			ways, partitions, line := int(b>>22)+1, int(b>>12&1023)+1, int(b&4095)+1
+			sizes[level] = ways * partitions * line * (int(c) + 1)
 		}
-	default:
-		packGeneric(dst, w, src, ras, cas, k)
 	}
+	return caches{sizes[1], sizes[2], sizes[3]}
 }
 
-func packBF16AVX2(dst []float32, w int, src []uint16, ras, cas, k int) {
-	whole := k &^ 7
-	switch {
-	case ras == 1 && w == 16:
-		copy16BF16AVX2(dst, src, cas, k)
-	case cas == 1 && w == 16:
-		if whole > 0 {
-			transpose16BF16AVX2(dst, src, ras, whole)
-		}
-		if whole < k {
-			packBF16Generic(dst[whole*w:], w, src[whole:], ras, cas, k-whole)
-		}
-	default:
-		packBF16Generic(dst, w, src, ras, cas, k)
-	}
-}
+// pause passes about 100 nanoseconds and leaves the core to its other thread meanwhile.
+func pause()

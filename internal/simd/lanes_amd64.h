@@ -17,3 +17,14 @@
 	VADDPS       X1, X0, X0   \
 	VMOVSHDUP    X0, X1       \
 	VADDSS       X1, X0, X0
+
+// TREE64 adds the float64 lanes 0-3 in A, 4-7 in B, 8-11 in C and 12-15 in D, in the same order, into the lowest of A, whose lower half is
+// X. It uses X1.
+#define TREE64(A, B, C, D, X) \
+	VADDPD       C, A, A   \
+	VADDPD       D, B, B   \
+	VADDPD       B, A, A   \
+	VEXTRACTF128 $1, A, X1 \
+	VADDPD       X1, X, X  \
+	VPERMILPD    $1, X, X1 \
+	VADDSD       X1, X, X

@@ -49,10 +49,11 @@ func choose(wish string, have []Level) (Level, error) {
 	return best, fmt.Errorf("simd: %s=%q is not available on this machine, which has %v: unset it or name one of these", levelVariable, wish, have)
 }
 
-// kernels is the set of kernels of a level. Each is documented at its portable twin (kernels_generic.go).
+// kernels is the set of kernels of a level. Each computes what the exported function of its name says, but for slices' lengths, which it doesn't
+// check; those of products are documented at their portable twins (kernels_generic.go).
 type kernels struct {
 	mr, nr int // rows and columns of a tile of micro
-	micro  func(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+	micro  func(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 
 	pack     func(dst []float32, w int, src []float32, ras, cas, k int)
 	packBF16 func(dst []float32, w int, src []uint16, ras, cas, k int)
@@ -73,4 +74,24 @@ type kernels struct {
 	widenBF16  func(dst []float32, src []uint16)
 	widenF16   func(dst []float32, src []uint16)
 	widen4     func(dst []float32, codes []byte, values *[16]float32, scale float32)
+
+	addTo  func(dst, a, b []float32)
+	rotate func(a, b, cos, sin []float32, turn float32)
+	index  func(a []float32, x float32) int
+	adamw  func(w, g, m, v []float32, f *AdamW)
+
+	expScale     func(dst, src []float32, max, scale float32)
+	expMoments   func(dst, src []float32, max float32) (sum float32, dot, square float64)
+	softmaxGrad  func(p, ds, s []float32, lse, delta float32)
+	silu         func(y, x []float32)
+	siluGrad     func(y, slope, x []float32)
+	geluTanh     func(y, x []float32)
+	geluTanhGrad func(y, slope, x []float32)
+	softCap      func(x, slopes []float32, cap float32)
+
+	sum64     func(a []float32) float64
+	sumSq     func(a []float32, mean float64) float64
+	normalize func(y, x, g, b []float32, plus, mean, r float64)
+	normSums  func(u, x, g, dg, db []float32, plus, mean, r float32) (sum, dot float32)
+	normGrad  func(dx, u, x []float32, r, shift, slope, mean float32, add bool)
 }

@@ -50,17 +50,18 @@ loop: // do {
 	VSHUFPS   $0x44, Y7, Y5, Y2 \
 	VSHUFPS   $0xee, Y7, Y5, Y3
 
-// func transpose16AVX2(dst, src []float32, stride, k int)
-TEXT ·transpose16AVX2(SB), NOSPLIT, $0-64
+// func transpose8AVX2(dst []float32, w int, src []float32, stride, k int)
+TEXT ·transpose8AVX2(SB), NOSPLIT, $0-72
 	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ stride+48(FP), R8
-	MOVQ k+56(FP), CX
+	MOVQ w+24(FP), R11
+	MOVQ src_base+32(FP), SI
+	MOVQ stride+56(FP), R8
+	MOVQ k+64(FP), CX
 	SHLQ $2, R8
-	LEAQ (R8)(R8*2), R9   // 3 rows
-	LEAQ (SI)(R8*4), R10  // row 4
-	LEAQ (SI)(R8*8), R11  // row 8
-	LEAQ (R10)(R8*8), R12 // row 12
+	SHLQ $2, R11
+	LEAQ (R8)(R8*2), R9    // 3 rows
+	LEAQ (SI)(R8*4), R10   // row 4
+	LEAQ (R11)(R11*2), R12 // 3 rows of dst
 
 loop: // do {
 	VMOVUPS     (SI), X0
@@ -73,29 +74,43 @@ loop: // do {
 	VINSERTF128 $1, (R10)(R9*1), Y3, Y3
 	TRANSPOSE
 	VMOVUPS     Y0, (DI)
-	VMOVUPS     Y1, 64(DI)
-	VMOVUPS     Y2, 128(DI)
-	VMOVUPS     Y3, 192(DI)
-	VMOVUPS     (R11), X0
-	VMOVUPS     (R11)(R8*1), X1
-	VMOVUPS     (R11)(R8*2), X2
-	VMOVUPS     (R11)(R9*1), X3
-	VINSERTF128 $1, (R12), Y0, Y0
-	VINSERTF128 $1, (R12)(R8*1), Y1, Y1
-	VINSERTF128 $1, (R12)(R8*2), Y2, Y2
-	VINSERTF128 $1, (R12)(R9*1), Y3, Y3
-	TRANSPOSE
-	VMOVUPS     Y0, 32(DI)
-	VMOVUPS     Y1, 96(DI)
-	VMOVUPS     Y2, 160(DI)
-	VMOVUPS     Y3, 224(DI)
+	VMOVUPS     Y1, (DI)(R11*1)
+	VMOVUPS     Y2, (DI)(R11*2)
+	VMOVUPS     Y3, (DI)(R12*1)
 	ADDQ        $16, SI
 	ADDQ        $16, R10
-	ADDQ        $16, R11
-	ADDQ        $16, R12
-	ADDQ        $256, DI
+	LEAQ        (DI)(R11*4), DI
 	SUBQ        $4, CX
 	JNZ         loop // } while k -= 4, k > 0
+	VZEROUPPER
+	RET
+
+// func transpose4AVX2(dst []float32, w int, src []float32, stride, k int)
+TEXT ·transpose4AVX2(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), DI
+	MOVQ w+24(FP), R11
+	MOVQ src_base+32(FP), SI
+	MOVQ stride+56(FP), R8
+	MOVQ k+64(FP), CX
+	SHLQ $2, R8
+	SHLQ $2, R11
+	LEAQ (R8)(R8*2), R9
+	LEAQ (R11)(R11*2), R12
+
+loop: // do {
+	VMOVUPS (SI), X0
+	VMOVUPS (SI)(R8*1), X1
+	VMOVUPS (SI)(R8*2), X2
+	VMOVUPS (SI)(R9*1), X3
+	TRANSPOSE
+	VMOVUPS X0, (DI)
+	VMOVUPS X1, (DI)(R11*1)
+	VMOVUPS X2, (DI)(R11*2)
+	VMOVUPS X3, (DI)(R12*1)
+	ADDQ    $16, SI
+	LEAQ    (DI)(R11*4), DI
+	SUBQ    $4, CX
+	JNZ     loop // } while k -= 4, k > 0
 	VZEROUPPER
 	RET
 
@@ -183,17 +198,18 @@ loop: // do {
 	VPUNPCKHWD Y10, Y12, Y2 \
 	VPUNPCKHWD Y11, Y12, Y3
 
-// func transpose16BF16AVX2(dst []float32, src []uint16, stride, k int)
-TEXT ·transpose16BF16AVX2(SB), NOSPLIT, $0-64
+// func transpose8BF16AVX2(dst []float32, w int, src []uint16, stride, k int)
+TEXT ·transpose8BF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ  dst_base+0(FP), DI
-	MOVQ  src_base+24(FP), SI
-	MOVQ  stride+48(FP), R8
-	MOVQ  k+56(FP), CX
+	MOVQ  w+24(FP), R11
+	MOVQ  src_base+32(FP), SI
+	MOVQ  stride+56(FP), R8
+	MOVQ  k+64(FP), CX
 	SHLQ  $1, R8
-	LEAQ  (R8)(R8*2), R9   // 3 rows
-	LEAQ  (SI)(R8*4), R10  // row 4
-	LEAQ  (SI)(R8*8), R11  // row 8
-	LEAQ  (R10)(R8*8), R12 // row 12
+	SHLQ  $2, R11
+	LEAQ  (R8)(R8*2), R9    // 3 rows
+	LEAQ  (SI)(R8*4), R10   // row 4
+	LEAQ  (R11)(R11*2), R12 // 3 rows of dst
 	VPXOR Y12, Y12, Y12
 
 loop: // do {
@@ -201,33 +217,19 @@ loop: // do {
 	WIDENLOW
 	TRANSPOSE
 	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 64(DI)
-	VMOVUPS Y2, 128(DI)
-	VMOVUPS Y3, 192(DI)
+	VMOVUPS Y1, (DI)(R11*1)
+	VMOVUPS Y2, (DI)(R11*2)
+	VMOVUPS Y3, (DI)(R12*1)
+	LEAQ    (DI)(R11*4), DI
 	WIDENHIGH
 	TRANSPOSE
-	VMOVUPS Y0, 256(DI)
-	VMOVUPS Y1, 320(DI)
-	VMOVUPS Y2, 384(DI)
-	VMOVUPS Y3, 448(DI)
-	EIGHT(R11, R12)
-	WIDENLOW
-	TRANSPOSE
-	VMOVUPS Y0, 32(DI)
-	VMOVUPS Y1, 96(DI)
-	VMOVUPS Y2, 160(DI)
-	VMOVUPS Y3, 224(DI)
-	WIDENHIGH
-	TRANSPOSE
-	VMOVUPS Y0, 288(DI)
-	VMOVUPS Y1, 352(DI)
-	VMOVUPS Y2, 416(DI)
-	VMOVUPS Y3, 480(DI)
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, (DI)(R11*1)
+	VMOVUPS Y2, (DI)(R11*2)
+	VMOVUPS Y3, (DI)(R12*1)
+	LEAQ    (DI)(R11*4), DI
 	ADDQ    $16, SI
 	ADDQ    $16, R10
-	ADDQ    $16, R11
-	ADDQ    $16, R12
-	ADDQ    $512, DI
 	SUBQ    $8, CX
 	JNZ     loop // } while k -= 8, k > 0
 	VZEROUPPER

@@ -101,6 +101,22 @@ func TestGemmThreads(t *testing.T) {
 	diff(t, "by rows and packed columns", got, want)
 }
 
+func TestRunsAllocateNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 16))
+	p := NewPool(2)
+	defer p.Close()
+	a, b := randomOperand(r, F32, 161, 170, false), randomOperand(r, BF16, 170, 167, true)
+	c := make([]float32, 161*167)
+	var sum atomic.Int64
+	task := func(_, i int) { sum.Add(int64(i)) }
+	if n := testing.AllocsPerRun(20, func() {
+		Gemm(p, c, 167, a, b, true)
+		p.Run(5, task)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestGemmSeqAllocatesNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))
 	var w Workspace

@@ -23,52 +23,8 @@ func Dot(a, b []float32) float32 {
 // Sum returns Σ a[i], in 16 lanes.
 func Sum(a []float32) float32 { return table.sum(a) }
 
-// SumSq returns Σ a[i]² in float64, in 16 lanes and the tree of other reductions. Squares of float32s are exact in float64.
-func SumSq(a []float32) float64 {
-	var lanes [16]float64
-	for ; len(a) >= 16; a = a[16:] {
-		for l, v := range a[:16] {
-			lanes[l] += float64(float64(v) * float64(v))
-		}
-	}
-	for l, v := range a {
-		lanes[l] += float64(float64(v) * float64(v))
-	}
-	for n := 8; n > 0; n /= 2 {
-		for l := range n {
-			lanes[l] += lanes[l+n]
-		}
-	}
-	return lanes[0]
-}
-
 // Max returns the greatest element, -Inf of none. NaNs are passed over.
 func Max(a []float32) float32 { return table.max(a) }
-
-// Exp is
-//
-//	for i, x := range src {
-//		dst[i] = Exp1(x)
-//	}
-//
-// dst may be src.
-func Exp(dst, src []float32) {
-	same(len(dst), len(src))
-	table.exp(dst, src)
-}
-
-// ExpSum is
-//
-//	for i, x := range src {
-//		dst[i] = Exp1(x - max)
-//	}
-//	return Sum(dst)
-//
-// dst may be src.
-func ExpSum(dst, src []float32, max float32) float32 {
-	same(len(dst), len(src))
-	return table.expSum(dst, src, max)
-}
 
 // Axpy is
 //
@@ -117,28 +73,49 @@ func MulAdd(dst, a, b []float32) {
 	table.mulAdd(dst, a, b)
 }
 
-// SwiGLU is
+// AddTo is
 //
-//	for i, g := range gate {
-//		dst[i] = g / (1 + Exp1(-g)) * up[i]
+//	for i, a := range a {
+//		dst[i] = a + b[i]
 //	}
 //
-// (Shazeer 2020, eq. 6, with β = 1). dst may be gate or up.
-func SwiGLU(dst, gate, up []float32) {
-	same(len(dst), len(gate), len(up))
-	table.swiglu(dst, gate, up)
+// dst may be a or b.
+func AddTo(dst, a, b []float32) {
+	same(len(dst), len(a), len(b))
+	table.addTo(dst, a, b)
 }
 
-// SwiGLUGrad stores the gradients of SwiGLU, given the gradient dout of its result:
+// Rotate turns the pairs (a[i], b[i]), forwards for a turn of 1 and backwards for -1:
 //
-//	for i, g := range gate {
-//		s := 1 / (1 + Exp1(-g))
-//		dup[i] = dout[i] * (g * s)
-//		dgate[i] = dout[i] * up[i] * fma(g*s, 1-s, s)    // s·(1 + g·(1-s))
+//	for i, c := range cos {
+//		s := turn * sin[i]
+//		a[i], b[i] = a[i]*c - b[i]*s, b[i]*c + a[i]*s
 //	}
 //
-// dgate and dup may be any of the others.
-func SwiGLUGrad(dgate, dup, dout, gate, up []float32) {
-	same(len(dgate), len(dup), len(dout), len(gate), len(up))
-	table.swigluGrad(dgate, dup, dout, gate, up)
+// where each product is rounded.
+func Rotate(a, b, cos, sin []float32, turn float32) {
+	same(len(a), len(b), len(cos), len(sin))
+	table.rotate(a, b, cos, sin, turn)
+}
+
+// Index returns the least i with a[i] == x, -1 where there is none.
+func Index(a []float32, x float32) int { return table.index(a, x) }
+
+// AdamW holds the numbers of one step of the optimizer that all weights share.
+type AdamW struct{ Scale, Blend1, Beta2, Blend2, Root, Epsilon, Keep, Rate float32 }
+
+// Step is
+//
+//	for i := range w {
+//		gi := g[i] * f.Scale
+//		g[i] = 0
+//		m[i] += f.Blend1 * (gi - m[i])
+//		v[i] = f.Beta2*v[i] + f.Blend2*gi*gi
+//		w[i] = w[i]*f.Keep + f.Rate*m[i]/(sqrt(v[i])/f.Root + f.Epsilon)
+//	}
+//
+// where each operation is rounded: one pass over weights, gradients and both moments.
+func (f *AdamW) Step(w, g, m, v []float32) {
+	same(len(w), len(g), len(m), len(v))
+	table.adamw(w, g, m, v, f)
 }

@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "go_asm.h"
 #include "lanes_amd64.h"
 
 // Masks of the first n of 16 lanes lie at ·laneMask+64-4n: lanes 0-7, then 8-15.
@@ -287,6 +288,217 @@ done:
 	VZEROUPPER
 	RET
 
+// func addToAVX2(dst, a, b []float32)
+TEXT ·addToAVX2(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), CX
+	MOVQ a_base+24(FP), SI
+	MOVQ b_base+48(FP), DX
+	SUBQ $8, CX
+	JL   tail
+
+loop: // while n >= 8 {
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VADDPS Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JGE  loop // }
+
+tail:
+	ADDQ $8, CX
+	JZ   done
+	TAIL(CX)
+	VMASKMOVPS (SI), Y14, Y0
+	VMASKMOVPS (DX), Y14, Y1
+	VADDPS Y1, Y0, Y0
+	VMASKMOVPS Y0, Y14, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
+// ROTATE turns the pairs (Y1, Y2) by the cosines Y3 and the sines Y4, times the turn Y0. It uses Y5 to Y8.
+#define ROTATE \
+	VMULPS Y0, Y4, Y4 \
+	VMULPS Y3, Y1, Y5 \
+	VMULPS Y4, Y2, Y6 \
+	VMULPS Y3, Y2, Y7 \
+	VMULPS Y4, Y1, Y8 \
+	VSUBPS Y6, Y5, Y1 \
+	VADDPS Y8, Y7, Y2
+
+// func rotateAVX2(a, b, cos, sin []float32, turn float32)
+TEXT ·rotateAVX2(SB), NOSPLIT, $0-100
+	MOVQ a_base+0(FP), DI
+	MOVQ a_len+8(FP), CX
+	MOVQ b_base+24(FP), SI
+	MOVQ cos_base+48(FP), DX
+	MOVQ sin_base+72(FP), BX
+	VBROADCASTSS turn+96(FP), Y0
+	SUBQ $8, CX
+	JL   tail
+
+loop: // while n >= 8 {
+	VMOVUPS (DI), Y1
+	VMOVUPS (SI), Y2
+	VMOVUPS (DX), Y3
+	VMOVUPS (BX), Y4
+	ROTATE
+	VMOVUPS Y1, (DI)
+	VMOVUPS Y2, (SI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, BX
+	SUBQ $8, CX
+	JGE  loop // }
+
+tail:
+	ADDQ $8, CX
+	JZ   done
+	TAIL(CX)
+	VMASKMOVPS (DI), Y14, Y1
+	VMASKMOVPS (SI), Y14, Y2
+	VMASKMOVPS (DX), Y14, Y3
+	VMASKMOVPS (BX), Y14, Y4
+	ROTATE
+	VMASKMOVPS Y1, Y14, (DI)
+	VMASKMOVPS Y2, Y14, (SI)
+
+done:
+	VZEROUPPER
+	RET
+
+// func indexAVX2(a []float32, x float32) int
+TEXT ·indexAVX2(SB), NOSPLIT, $0-40
+	MOVQ         a_base+0(FP), SI
+	MOVQ         a_len+8(FP), CX
+	VBROADCASTSS x+24(FP), Y0
+	MOVQ         SI, DX
+	SUBQ         $8, CX
+	JL           tail
+
+loop: // while n >= 8 {
+	VCMPPS    $0, (SI), Y0, Y1
+	VMOVMSKPS Y1, AX
+	TESTL     AX, AX
+	JNZ       found
+	ADDQ      $32, SI
+	SUBQ      $8, CX
+	JGE       loop // }
+
+tail:
+	ADDQ       $8, CX
+	JZ         none
+	TAIL(CX)
+	VMASKMOVPS (SI), Y14, Y1
+	VCMPPS     $0, Y1, Y0, Y1
+	VANDPS     Y14, Y1, Y1
+	VMOVMSKPS  Y1, AX
+	TESTL      AX, AX
+	JNZ        found
+
+none:
+	MOVQ $-1, AX
+	MOVQ AX, ret+32(FP)
+	VZEROUPPER
+	RET
+
+found:
+	BSFL AX, AX
+	SUBQ DX, SI
+	SHRQ $2, SI
+	ADDQ SI, AX
+	MOVQ AX, ret+32(FP)
+	VZEROUPPER
+	RET
+
+#define SCALE  Y6
+#define BLEND1 Y7
+#define BETA2  Y8
+#define BLEND2 Y9
+#define ROOT   Y10
+#define EPS    Y11
+#define KEEP   Y12
+#define RATE   Y13
+
+// ADAMW updates the weights Y0, the gradients Y1, and the moments Y2 and Y3. It uses Y4.
+#define ADAMW \
+	VMULPS  SCALE, Y1, Y1  \ // g
+	VSUBPS  Y2, Y1, Y4     \
+	VMULPS  BLEND1, Y4, Y4 \
+	VADDPS  Y4, Y2, Y2     \ // m
+	VMULPS  BLEND2, Y1, Y4 \
+	VMULPS  Y1, Y4, Y4     \
+	VMULPS  BETA2, Y3, Y3  \
+	VADDPS  Y4, Y3, Y3     \ // v
+	VSQRTPS Y3, Y4         \
+	VDIVPS  ROOT, Y4, Y4   \
+	VADDPS  EPS, Y4, Y4    \
+	VMULPS  RATE, Y2, Y1   \
+	VDIVPS  Y4, Y1, Y1     \
+	VMULPS  KEEP, Y0, Y0   \
+	VADDPS  Y1, Y0, Y0
+
+// func adamwAVX2(w, g, m, v []float32, f *AdamW)
+TEXT ·adamwAVX2(SB), NOSPLIT, $0-104
+	MOVQ w_base+0(FP), DI
+	MOVQ w_len+8(FP), CX
+	MOVQ g_base+24(FP), SI
+	MOVQ m_base+48(FP), DX
+	MOVQ v_base+72(FP), BX
+	MOVQ f+96(FP), AX
+	VBROADCASTSS AdamW_Scale(AX), SCALE
+	VBROADCASTSS AdamW_Blend1(AX), BLEND1
+	VBROADCASTSS AdamW_Beta2(AX), BETA2
+	VBROADCASTSS AdamW_Blend2(AX), BLEND2
+	VBROADCASTSS AdamW_Root(AX), ROOT
+	VBROADCASTSS AdamW_Epsilon(AX), EPS
+	VBROADCASTSS AdamW_Keep(AX), KEEP
+	VBROADCASTSS AdamW_Rate(AX), RATE
+	VXORPS Y5, Y5, Y5
+	SUBQ $8, CX
+	JL   tail
+
+loop: // while n >= 8 {
+	VMOVUPS (DI), Y0
+	VMOVUPS (SI), Y1
+	VMOVUPS (DX), Y2
+	VMOVUPS (BX), Y3
+	ADAMW
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y5, (SI)
+	VMOVUPS Y2, (DX)
+	VMOVUPS Y3, (BX)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, BX
+	SUBQ $8, CX
+	JGE  loop // }
+
+tail:
+	ADDQ $8, CX
+	JZ   done
+	TAIL(CX)
+	VMASKMOVPS (DI), Y14, Y0
+	VMASKMOVPS (SI), Y14, Y1
+	VMASKMOVPS (DX), Y14, Y2
+	VMASKMOVPS (BX), Y14, Y3
+	ADAMW
+	VMASKMOVPS Y0, Y14, (DI)
+	VMASKMOVPS Y5, Y14, (SI)
+	VMASKMOVPS Y2, Y14, (DX)
+	VMASKMOVPS Y3, Y14, (BX)
+
+done:
+	VZEROUPPER
+	RET
+
 // func widenBF16x8AVX2(dst []float32, src []uint16): a multiple of 8 elements
 TEXT ·widenBF16x8AVX2(SB), NOSPLIT, $0-48
 	MOVQ  dst_base+0(FP), DI
@@ -326,16 +538,6 @@ loop: // while n > 0 {
 
 done:
 	VZEROUPPER
-	RET
-
-// func hasF16C() bool
-TEXT ·hasF16C(SB), NOSPLIT, $0-1
-	MOVL  $1, AX
-	XORL  CX, CX
-	CPUID
-	SHRL  $29, CX
-	ANDL  $1, CX
-	MOVB  CX, ret+0(FP)
 	RET
 
 // The shifts that bring the codes of a group of four bytes, the upper half of each first, down to the lowest bits.

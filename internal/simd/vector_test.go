@@ -49,32 +49,116 @@ func (x vector) intact(t *testing.T, what string) {
 	}
 }
 
-// vectorKernels call one kernel of a set each, on four vectors and a scalar, and return its scalar result.
+// vectorKernels call one kernel of a set each, on five vectors and some scalars, and return its scalar results.
 var vectorKernels = []struct {
 	name string
-	call func(k *kernels, v [5][]float32, a float32) float32
+	call func(k *kernels, v [5][]float32, a [8]float32) []float64
 }{
-	{"dot", func(k *kernels, v [5][]float32, _ float32) float32 { return k.dot(v[0], v[1]) }},
-	{"sum", func(k *kernels, v [5][]float32, _ float32) float32 { return k.sum(v[0]) }},
-	{"max", func(k *kernels, v [5][]float32, _ float32) float32 { return k.max(v[0]) }},
-	{"exp", func(k *kernels, v [5][]float32, _ float32) float32 { k.exp(v[0], v[1]); return 0 }},
-	{"expSum", func(k *kernels, v [5][]float32, a float32) float32 { return k.expSum(v[0], v[1], a) }},
-	{"expSum in place", func(k *kernels, v [5][]float32, a float32) float32 { return k.expSum(v[0], v[0], a) }},
-	{"axpy", func(k *kernels, v [5][]float32, a float32) float32 { k.axpy(v[0], a, v[1]); return 0 }},
-	{"scale", func(k *kernels, v [5][]float32, a float32) float32 { k.scale(v[0], a); return 0 }},
-	{"add", func(k *kernels, v [5][]float32, _ float32) float32 { k.add(v[0], v[1]); return 0 }},
-	{"mul", func(k *kernels, v [5][]float32, _ float32) float32 { k.mul(v[0], v[1]); return 0 }},
-	{"mulAdd", func(k *kernels, v [5][]float32, _ float32) float32 { k.mulAdd(v[0], v[1], v[2]); return 0 }},
-	{"swiglu", func(k *kernels, v [5][]float32, _ float32) float32 { k.swiglu(v[0], v[1], v[2]); return 0 }},
-	{"swiglu in place", func(k *kernels, v [5][]float32, _ float32) float32 { k.swiglu(v[0], v[0], v[1]); return 0 }},
-	{"swigluGrad", func(k *kernels, v [5][]float32, _ float32) float32 {
+	{"dot", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { return results(k.dot(v[0], v[1])) }},
+	{"sum", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { return results(k.sum(v[0])) }},
+	{"max", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { return results(k.max(v[0])) }},
+	{"axpy", func(k *kernels, v [5][]float32, a [8]float32) []float64 { k.axpy(v[0], a[0], v[1]); return nil }},
+	{"scale", func(k *kernels, v [5][]float32, a [8]float32) []float64 { k.scale(v[0], a[0]); return nil }},
+	{"add", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.add(v[0], v[1]); return nil }},
+	{"addTo", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.addTo(v[0], v[1], v[2]); return nil }},
+	{"addTo in place", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.addTo(v[1], v[0], v[1]); return nil }},
+	{"mul", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.mul(v[0], v[1]); return nil }},
+	{"mulAdd", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.mulAdd(v[0], v[1], v[2]); return nil }},
+	{"rotate", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		k.rotate(v[0], v[1], v[2], v[3], a[0])
+		return nil
+	}},
+	{"index", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		at := []float64{float64(k.index(v[0], a[0]))}
+		for _, i := range []int{0, len(v[0]) / 2, len(v[0]) - 1} {
+			if i >= 0 && i < len(v[0]) {
+				at = append(at, float64(k.index(v[0], v[0][i])))
+			}
+		}
+		return at
+	}},
+	{"adamw", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		k.adamw(v[0], v[1], v[2], v[3], &AdamW{a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]})
+		return nil
+	}},
+	{"exp", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.exp(v[0], v[1]); return nil }},
+	{"expSum", func(k *kernels, v [5][]float32, a [8]float32) []float64 { return results(k.expSum(v[0], v[1], a[0])) }},
+	{"expSum in place", func(k *kernels, v [5][]float32, a [8]float32) []float64 { return results(k.expSum(v[0], v[0], a[0])) }},
+	{"expScale", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		k.expScale(v[0], v[1], a[0], a[1])
+		return nil
+	}},
+	{"expMoments", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		sum, dot, square := k.expMoments(v[0], v[1], a[0])
+		return []float64{float64(sum), dot, square}
+	}},
+	{"expMoments in place", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		sum, dot, square := k.expMoments(v[0], v[0], a[0])
+		return []float64{float64(sum), dot, square}
+	}},
+	{"softmaxGrad", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		k.softmaxGrad(v[0], v[1], v[2], a[0], a[1])
+		return nil
+	}},
+	{"softmaxGrad in place", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		k.softmaxGrad(v[2], v[1], v[2], a[0], a[1])
+		return nil
+	}},
+	{"swiglu", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.swiglu(v[0], v[1], v[2]); return nil }},
+	{"swiglu in place", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.swiglu(v[0], v[0], v[1]); return nil }},
+	{"swigluGrad", func(k *kernels, v [5][]float32, _ [8]float32) []float64 {
 		k.swigluGrad(v[0], v[1], v[2], v[3], v[4])
-		return 0
+		return nil
 	}},
-	{"swigluGrad in place", func(k *kernels, v [5][]float32, _ float32) float32 {
+	{"swigluGrad in place", func(k *kernels, v [5][]float32, _ [8]float32) []float64 {
 		k.swigluGrad(v[1], v[2], v[0], v[1], v[2])
-		return 0
+		return nil
 	}},
+	{"silu", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.silu(v[0], v[1]); return nil }},
+	{"siluGrad", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.siluGrad(v[0], v[1], v[2]); return nil }},
+	{"siluGrad in place", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.siluGrad(v[0], v[1], v[1]); return nil }},
+	{"geluTanh", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.geluTanh(v[0], v[1]); return nil }},
+	{"geluTanhGrad", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.geluTanhGrad(v[0], v[1], v[2]); return nil }},
+	{"geluTanhGrad in place", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { k.geluTanhGrad(v[0], v[1], v[0]); return nil }},
+	{"softCap", func(k *kernels, v [5][]float32, a [8]float32) []float64 { k.softCap(v[0], nil, a[0]); return nil }},
+	{"softCap and slopes", func(k *kernels, v [5][]float32, a [8]float32) []float64 { k.softCap(v[0], v[1], a[0]); return nil }},
+	{"sum64", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { return []float64{k.sum64(v[0])} }},
+	{"sumSq", func(k *kernels, v [5][]float32, _ [8]float32) []float64 { return []float64{k.sumSq(v[0], 0)} }},
+	{"sumSq from a mean", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		return []float64{k.sumSq(v[0], float64(a[0])/3)}
+	}},
+	{"normalize", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		k.normalize(v[0], v[1], v[2], nil, math.Copysign(0, -1), 0, float64(a[0])/3)
+		return nil
+	}},
+	{"normalize and shift in place", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		k.normalize(v[1], v[1], v[2], v[3], 1, float64(a[0])/7, float64(a[1])/3)
+		return nil
+	}},
+	{"normSums", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		return results(k.normSums(v[0], v[1], v[2], nil, nil, a[0], a[1], a[2]))
+	}},
+	{"normSums with dg", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		return results(k.normSums(v[0], v[1], v[2], v[3], nil, a[0], a[1], a[2]))
+	}},
+	{"normSums with dg and db", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		return results(k.normSums(v[0], v[1], v[2], v[3], v[4], a[0], a[1], a[2]))
+	}},
+	{"normGrad", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		k.normGrad(v[0], v[1], v[2], a[0], a[1], a[2], a[3], true)
+		return nil
+	}},
+	{"normGrad in place", func(k *kernels, v [5][]float32, a [8]float32) []float64 {
+		k.normGrad(v[0], v[0], v[2], a[0], a[1], a[2], a[3], false)
+		return nil
+	}},
+}
+
+func results(f ...float32) (wide []float64) {
+	for _, f := range f {
+		wide = append(wide, float64(f))
+	}
+	return wide
 }
 
 // TestVectorTwins compares every set of kernels with the portable one: the same bits, and nothing written beyond the ends.
@@ -104,11 +188,18 @@ func TestVectorTwins(t *testing.T) {
 							want[i] = got[i].clone()
 							gotV[i], wantV[i] = got[i].v, want[i].v
 						}
-						a := fill()
+						var a [8]float32
+						for i := range a {
+							a[i] = fill()
+						}
 						what := fmt.Sprintf("n=%d align=%d %s", n, align, src.name)
 						w := c.call(&generic, wantV, a)
 						g := c.call(k, gotV, a)
-						diff(t, what+" result", []float32{g}, []float32{w})
+						for i := range w {
+							if math.Float64bits(g[i]) != math.Float64bits(w[i]) && (g[i] == g[i] || w[i] == w[i]) {
+								t.Fatalf("%s: result %d is %v, want %v", what, i, g[i], w[i])
+							}
+						}
 						for i := range got {
 							diff(t, fmt.Sprintf("%s vector %d", what, i), gotV[i], wantV[i])
 							got[i].intact(t, what)

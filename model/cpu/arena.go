@@ -83,7 +83,8 @@ type gradients struct {
 	slot      []float32 // (S) of an expert's weight
 	router    []float32 // (T, E) of the router's logits
 	dRouter   [][]float32
-	keys      []attention.KeyTask
+	sweep     attention.Sweep
+	keys      []attention.KeyTask // where there is no sweep
 }
 
 // purpose says whether a backward pass will follow.
@@ -132,7 +133,10 @@ func (e *Engine) newRun(p *plan, why purpose) *run {
 				gateUp: take(opened), ff: take(ff),
 				stats: take(2 * max(t*c.Heads, headRows)), head: take(headRows * c.Hidden), tile: take(headRows * c.Hidden),
 				slopes: some(c.LogitCap > 0, headTile), slot: take(slots),
-				keys: e.attn.KeyTasks(p.groups),
+				sweep: e.attn.NewSweep(p.groups, e.pool.Threads()),
+			}
+			if r.grads.sweep == nil {
+				r.grads.keys = e.attn.KeyTasks(p.groups)
 			}
 			if c.Experts != nil {
 				r.grads.router = take(t * c.Experts.Count)

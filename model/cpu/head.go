@@ -212,8 +212,7 @@ func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) e
 
 // dLogits turns the logits x of vocabulary entries from on into their gradient.
 func dLogits(x []float32, from int, target int32, lse, dLogp float32) {
-	simd.ExpSum(x, x, lse)
-	simd.Scale(x, -dLogp)
+	simd.ExpScale(x, x, lse, -dLogp)
 	if i := int(target) - from; 0 <= i && i < len(x) {
 		x[i] += dLogp
 	}

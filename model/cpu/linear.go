@@ -26,12 +26,7 @@ func (e *Engine) apply(l *linear, y []float32, ldy int, x []float32) {
 	e.rows.forward += rows
 	simd.Gemm(e.pool, y, ldy, simd.Matrix(x, rows, in), l.w.T(), false)
 	if l.b != nil {
-		e.threads.Each(rows, func(i int) {
-			y := y[i*ldy:][:out]
-			for j := range y {
-				y[j] += l.b[j]
-			}
-		})
+		e.threads.Each(rows, func(i int) { simd.Add(y[i*ldy:][:out], l.b) })
 	}
 	if l.lora != nil {
 		e.applyLow(l.lora, y, ldy, x, rows)
@@ -68,11 +63,8 @@ func (e *Engine) applyBackward(l *linear, dx []float32, m mode, dy []float32, ld
 	}
 	if l.db != nil {
 		e.threads.Columns(out, func(from, to int) {
-			db := l.db[from:to]
 			for i := range rows {
-				for j, d := range dy[i*ldy+from : i*ldy+to] {
-					db[j] += d
-				}
+				simd.Add(l.db[from:to], dy[i*ldy+from:i*ldy+to])
 			}
 		})
 	}

@@ -12,8 +12,10 @@ import (
 //
 //	p = e^(s − lse)    ds = p ∘ (do·vᵀ − δ) ∘ cap'    dq = ds·k·scale    dk = dsᵀ·q·scale    dv = pᵀ·do
 //
-// It is taken in two passes, so that every sum has one order and no two threads write to one place: dq by blocks of queries, then dk and
-// dv by blocks of keys. A prompt's keys gather from the prompt's queries, then from completion 0's, 1's, and so on.
+// Every sum has one order: dq's over the keys' blocks, dk's and dv's over the queries': a prompt's keys gather from the prompt's queries,
+// then from completion 0's, 1's, and so on. There are two ways to take it with these bits. A sweep computes a tile once for all three, but
+// the sums over queries make a task of everything that one key head of a group has. Where that leaves threads idle, two passes compute it
+// twice, dq by blocks of queries, then dk and dv by blocks of keys.
 
 // A KeyTask is a block of keys of one head.
 type KeyTask struct {
@@ -56,6 +58,40 @@ func (k KeyTask) queriesAfter() int {
 	return n - (k.keys.Row - k.seers()[0].Row)
 }
 
+// A Sweep is the backward pass of a batch: the queries of every group and key head, those with most work first.
+type Sweep [][]QueryTask
+
+// NewSweep cuts a batch into sweeps for so many threads, or returns nil where two passes take less time: in products a tile, a sweep has
+// 5 and the passes 3 and 4.
+func (a *Attention) NewSweep(groups [][]Span, threads int) Sweep {
+	var sweep Sweep
+	total, largest := 0, 0
+	for _, group := range groups {
+		var queries []QueryTask
+		work := 0
+		for i, s := range group {
+			for q := range s.blocks(a.QueryBlock) {
+				queries = append(queries, QueryTask{group, i, q, 0})
+				work += q.N * (q.Pos + q.N)
+			}
+		}
+		for g := range a.KeyHeads {
+			own := slices.Clone(queries)
+			for i := range own {
+				own[i].head = g
+			}
+			sweep = append(sweep, own)
+		}
+		total += work * a.KeyHeads
+		largest = max(largest, work)
+	}
+	if 5*max(largest*threads, total) > 7*total {
+		return nil
+	}
+	slices.SortStableFunc(sweep, func(a, b []QueryTask) int { return cmp.Compare(len(b), len(a)) })
+	return sweep
+}
+
 // A Gradient is a layer's attention on its way back.
 type Gradient struct {
 	QKV, DQKV  []float32 // (T, Wide)
@@ -63,10 +99,15 @@ type Gradient struct {
 	Out, DOut  []float32 // (T, H·D)
 }
 
-// Backward computes the gradients DQKV of a layer's queries, keys and values, given those of its output.
-func (a *Attention) Backward(p *simd.Pool, l Layer, tiles []Tile, queries []QueryTask, keys []KeyTask, g Gradient) {
+// Backward computes the gradients DQKV of a layer's queries, keys and values, given those of its output: by the sweep, or, where it is nil,
+// by the tasks of two passes.
+func (a *Attention) Backward(p *simd.Pool, l Layer, tiles []Tile, sweep Sweep, queries []QueryTask, keys []KeyTask, g Gradient) {
 	b := backward{view{a, g.QKV}, view{a, g.DQKV}, l, g}
-	p.Run(len(queries), func(worker, i int) { b.queryGrad(&tiles[worker], queries[i]) })
+	if sweep != nil {
+		p.Run(len(sweep), func(worker, i int) { b.sweep(&tiles[worker], sweep[i]) })
+		return
+	}
+	p.Run(len(queries), func(worker, i int) { b.queryGrad(&tiles[worker], queries[i], false) })
 	p.Run(len(keys), func(worker, i int) { b.keyGrad(&tiles[worker], keys[i]) })
 }
 
@@ -77,8 +118,21 @@ type backward struct {
 	g    Gradient
 }
 
-// queryGrad computes δ and dq of a block of queries.
-func (b backward) queryGrad(t *Tile, task QueryTask) {
+// sweep computes δ, dq, dk and dv of what a key head of a group has.
+func (b backward) sweep(t *Tile, queries []QueryTask) {
+	for _, s := range queries[0].group {
+		for row := s.Row; row < s.Row+s.N; row++ {
+			clear(b.d.keys(row, 1, queries[0].head).F32[:b.Dim])
+			clear(b.d.values(row, 1, queries[0].head).F32[:b.Dim])
+		}
+	}
+	for _, task := range queries {
+		b.queryGrad(t, task, true)
+	}
+}
+
+// queryGrad computes δ and dq of a block of queries and, to gather, adds to dk and dv of the keys that it sees.
+func (b backward) queryGrad(t *Tile, task QueryTask, gather bool) {
 	shared, d := b.Shared(), b.Dim
 	rows := task.queries.N * shared
 	for i := range rows {
@@ -94,7 +148,13 @@ func (b backward) queryGrad(t *Tile, task QueryTask) {
 				continue
 			}
 			b.slope(t, task.queries, keys, task.head)
-			simd.GemmSeq(&t.ws, dq, d, simd.Matrix(t.ds, rows, keys.N), b.keys(keys.Row, keys.N, task.head), true)
+			p, ds := simd.Matrix(t.s, rows, keys.N), simd.Matrix(t.ds, rows, keys.N)
+			simd.GemmSeq(&t.ws, dq, d, ds, b.keys(keys.Row, keys.N, task.head), true)
+			if gather {
+				wide := b.Wide()
+				simd.GemmSeq(&t.ws, b.d.values(keys.Row, keys.N, task.head).F32, wide, p.T(), simd.Matrix(t.o, rows, d), true)
+				simd.GemmSeq(&t.ws, b.d.keys(keys.Row, keys.N, task.head).F32, wide, ds.T(), simd.Matrix(t.q, rows, d), true)
+			}
 		}
 	}
 	simd.Scale(dq, b.l.Scale)
@@ -151,15 +211,12 @@ func (b backward) slope(t *Tile, queries, keys Span, head int) {
 	for i := range rows {
 		p, ds := t.s[i*n:][:n], t.ds[i*n:][:n]
 		from, to := b.l.visible(queries.Pos+i/b.Shared(), keys)
-		simd.ExpSum(p[from:to], p[from:to], t.lse[i])
-		clear(p[:from])
-		clear(p[to:])
-		delta := t.delta[i]
-		for j, p := range p {
-			ds[j] = p * (ds[j] - delta)
-		}
+		simd.SoftmaxGrad(p[from:to], ds[from:to], p[from:to], t.lse[i], t.delta[i])
 		if b.l.Cap > 0 {
-			simd.Mul(ds, t.slopes[i*n:][:n])
+			simd.Mul(ds[from:to], t.slopes[i*n:][from:to])
+		}
+		for _, part := range [][]float32{p[:from], p[to:], ds[:from], ds[to:]} {
+			clear(part)
 		}
 	}
 }
