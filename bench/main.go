@@ -28,7 +28,7 @@ type bench struct {
 	threads        int
 	maxLength      int // tokens of a sequence of the sample
 	trlBatches     []int
-	quick, rows    bool
+	quick, million bool
 
 	python   peers.Python
 	openBLAS *peers.OpenBLAS // nil where there is none
@@ -78,7 +78,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&batches, "trl-batches", "1", "batch sizes of TRL; of those beside 1 there is one run each, as 1,4")
 	flag.IntVar(&b.threads, "threads", 2, "threads of every run")
 	flag.IntVar(&limit, "limit", 0, "pairs of the sample; 0: all")
-	flag.BoolVar(&b.rows, "rows", false, "with the benchmarks over a million rows, which take minutes")
+	flag.BoolVar(&b.million, "million", false, "benchmarks over rows go on to a million, which takes minutes")
 	flag.BoolVar(&b.quick, "quick", false, "few and short pairs, few turns: to see that it works")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -99,7 +99,7 @@ func run(ctx context.Context) error {
 		b.trlBatches = append(b.trlBatches, n)
 	}
 	if b.maxLength = 1024; b.quick {
-		b.maxLength = 256
+		b.maxLength = 128
 		if limit == 0 {
 			limit = 4
 		}

@@ -7,7 +7,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/steelyard-ml/steelyard/bench/report"
@@ -59,10 +61,17 @@ func (b *bench) order() []string {
 	}
 	list = append(list, report.LoRA, report.TRLLoRA, report.LoRA)
 	list = append(list, report.Checkpointed, report.TRLCheckpointed, report.Checkpointed, report.Reference2048)
-	if b.python.Interpreter != "" {
-		return list
-	}
-	return []string{report.Reference, report.Full, report.LoRA, report.Checkpointed, report.Reference2048, report.Reference, report.Full, report.LoRA, report.Checkpointed}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(list, func(name string) bool {
+		again := seen[name]
+		seen[name] = true
+		return again && b.quick || peer(name) && b.python.Interpreter == ""
+	})
+}
+
+// peer says whether a run is a peer's.
+func peer(name string) bool {
+	return strings.HasPrefix(name, "PyTorch") || strings.HasPrefix(name, "TRL")
 }
 
 // trlBatch names TRL with another batch size.

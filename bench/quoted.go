@@ -11,26 +11,25 @@ import (
 // A quote is a Go benchmark elsewhere in the repository that the page shows.
 type quote struct {
 	title, pkg, pattern, times string
-	long                       bool // takes minutes: only where it is asked for
 }
 
 var quotes = []quote{
-	{"The head in one tile", "./model/cpu", "^BenchmarkHeadTile$", "3x", false},
-	{"Preference sets", "./transforms/reflogp", "Sets?$", "1x", false},
-	{"Rows through precompute, with an engine that computes nothing", "./pipelines", "^BenchmarkRows$", "1x", true},
-	{"Rows through training, with a model that computes nothing", "./trainer", "^BenchmarkRows$", "1x", true},
+	{"The head in one tile", "./model/cpu", "^BenchmarkHeadTile$", "3x"},
+	{"Preference sets", "./transforms/reflogp", "^BenchmarkSets$", "1x"},
+	{"Rows through precompute, with an engine that computes nothing", "./pipelines", "^BenchmarkRows$", "1x"},
+	{"Rows through training, with a model that computes nothing", "./trainer", "^BenchmarkRows$", "1x"},
 }
 
 // quote runs the benchmarks.
 func (b *bench) quote(ctx context.Context) error {
 	for _, q := range quotes {
-		if q.long && !b.rows {
-			continue
-		}
 		args := []string{"test", "-run", "^$", "-bench", q.pattern, "-benchtime", q.times, q.pkg}
 		cmd := exec.CommandContext(ctx, "go", args...)
 		cmd.Dir = b.root
 		cmd.Env = append(cmd.Environ(), "STEELYARD_SMOLLM2="+b.model)
+		if b.million {
+			cmd.Env = append(cmd.Env, "STEELYARD_BENCH_MILLION=1")
+		}
 		out, err := cmd.CombinedOutput()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

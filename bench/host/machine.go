@@ -53,8 +53,8 @@ func Describe(root string) Machine {
 			m.Caches = append(m.Caches, "L"+read("level")+" "+read("size"))
 		}
 	}
-	git := func(args ...string) string {
-		out, err := exec.Command("git", append([]string{"-C", root}, args...)...).Output()
+	git := func(args ...string) string { // without taking the lock of a commit under way
+		out, err := exec.Command("git", append([]string{"--no-optional-locks", "-C", root}, args...)...).Output()
 		if err != nil {
 			return ""
 		}
