@@ -81,6 +81,15 @@ func run(ctx context.Context) error {
 	flag.BoolVar(&b.million, "million", false, "benchmarks over rows go on to a million, which takes minutes")
 	flag.BoolVar(&b.quick, "quick", false, "few and short pairs, few turns: to see that it works")
 	flag.Parse()
+	var flags []string
+	flag.Visit(func(f *flag.Flag) {
+		if !slices.Contains([]string{"model", "python", "pairs", "steelyard", "out", "raw"}, f.Name) {
+			flags = append(flags, "-"+f.Name+"="+f.Value.String())
+		}
+	})
+	if flags != nil {
+		b.report.Command += fmt.Sprintf(" BENCHFLAGS=%q", strings.Join(flags, " "))
+	}
 	if flag.NArg() > 0 {
 		return fmt.Errorf("%q: there are no arguments", flag.Args())
 	}
@@ -116,7 +125,11 @@ func run(ctx context.Context) error {
 	}
 	begin := time.Now()
 	for _, s := range sections {
-		if !slices.Contains(chosen, s.name) || s.sample && b.sample == nil {
+		if !slices.Contains(chosen, s.name) {
+			b.leaveOut("%s: not asked for", s.name)
+			continue
+		}
+		if s.sample && b.sample == nil { // noted when it was looked for
 			continue
 		}
 		if err := s.run(b, ctx); err != nil {

@@ -13,11 +13,11 @@ type Layout string
 
 // The layouts. All but the first are what this program does not do, laid out for it to do all the same.
 const (
-	AsBuilt        Layout = "as built"              // reflogp.ScoreWindow
-	Apart          Layout = "prefix sharing off"    // each completion with a prompt of its own
-	Padded         Layout = "padding on"            // groups of 4 pairs in order of the data, filled up to the longest of them
-	Rows           Layout = "both"                  // Apart and Padded
-	HeadEverywhere Layout = "both, head everywhere" // and the head at every position
+	AsBuilt        Layout = "as built"                       // reflogp.ScoreWindow
+	Apart          Layout = "prefix sharing off"             // each completion with a prompt of its own
+	Padded         Layout = "padding on"                     // groups of 4 pairs in order of the data, filled up to the longest of them
+	Rows           Layout = "both of these"                  // Apart and Padded
+	HeadEverywhere Layout = "these, and the head everywhere" // and the head at every position
 )
 
 // A sequence is a prompt with completions.
