@@ -140,7 +140,13 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	return writePage(b.report, out)
+	if err := writePage(b.report, out); err != nil {
+		return err
+	}
+	if n := b.report.Failures(); n > 0 {
+		return fmt.Errorf("%d of the measurements failed: %s says which", n, out)
+	}
+	return nil
 }
 
 // choose returns the names of the sections to run.

@@ -18,7 +18,7 @@ var pageText string
 // Write writes the page, in Markdown.
 func (r *Report) Write(w io.Writer) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"giga": giga, "percent": percent, "times": func(v float64) string { return number(v, 2) + "×" }, "mb": megabytes,
+		"giga": giga, "percent": percent, "times": times, "brief": brief, "mb": megabytes,
 		"number": number, "verdict": verdictCells, "cell": cell, "join": strings.Join, "count": count, "losses": losses, "seconds": secondsList,
 		"day":     func(t time.Time) string { return t.Format("2006-01-02 15:04 MST") },
 		"minutes": func(d time.Duration) string { return fmt.Sprintf("%.0f minutes", d.Minutes()) },
@@ -42,6 +42,22 @@ func number(v float64, decimals int) string {
 		return fmt.Sprintf("%.1e", v)
 	}
 	return fmt.Sprintf("%.*f", decimals, v)
+}
+
+func times(v float64) string {
+	if s := number(v, 2); s != none {
+		return s + "×"
+	}
+	return none
+}
+
+// brief makes an error fit into a line, a cell of a table among them.
+func brief(s string) string {
+	s = strings.ReplaceAll(strings.Join(strings.Fields(s), " "), "|", "\\|")
+	if r := []rune(s); len(r) > 300 {
+		return string(r[:150]) + " … " + string(r[len(r)-150:])
+	}
+	return s
 }
 
 // giga writes operations a second in GFLOP/s.

@@ -74,6 +74,34 @@ func (r *Report) Verdicts() (all []work.Verdict) {
 	return all
 }
 
+// Failures counts what was begun and failed.
+func (r *Report) Failures() (n int) {
+	count := func(failed string) {
+		if failed != "" {
+			n++
+		}
+	}
+	if r.Passes != nil {
+		for _, run := range r.Passes.Runs {
+			count(run.Failed)
+		}
+	}
+	if r.Ablation != nil {
+		for _, c := range r.Ablation.Cases {
+			count(c.Failed)
+		}
+	}
+	if r.Length != nil {
+		for _, p := range r.Length.Points {
+			count(p.Failed)
+		}
+	}
+	for _, q := range r.Quoted {
+		count(q.Failed)
+	}
+	return n
+}
+
 // Loops returns the names of the loops that the peak was measured with.
 func (r *Report) Loops() (names []string) {
 	for _, reading := range r.Gauge() {

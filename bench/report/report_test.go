@@ -118,6 +118,18 @@ func TestBestTRL(t *testing.T) {
 	}
 }
 
+func TestFailures(t *testing.T) {
+	if n := full().Failures(); n != 3 { // a peer, a layout and a quoted benchmark
+		t.Errorf("%d", n)
+	}
+	if got, want := brief("a\n b|c"), `a b\|c`; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := brief(strings.Repeat("é", 1000)); len([]rune(got)) != 303 {
+		t.Errorf("%d characters", len([]rune(got)))
+	}
+}
+
 func TestOtherTokensShow(t *testing.T) {
 	r := full()
 	r.Passes.Runs[6].IDs = []string{"b"}
