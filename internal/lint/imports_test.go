@@ -31,6 +31,7 @@ var table = []struct {
 	{"transforms/...", []string{"schemas", "pairs", "cache", "storage", "model/...", "transforms/internal/..."}},
 	{"pipelines", []string{"schemas", "transforms/...", "pairs", "cache", "storage", "model/..."}},
 	{"runners/...", []string{"runners/..."}},
+	{"trainer/optim", []string{"internal/simd", "model", "model/checkpoint/..."}},
 	{"trainer/...", []string{"schemas", "cache", "cache/perm", "model", "model/checkpoint/...", "trainer/..."}},
 	{"cmd/...", []string{"..."}},
 	{"bench/...", []string{"..."}},

@@ -76,7 +76,6 @@ type gradients struct {
 	delta     []float32 // (T, H) attn·dattn of every head
 	gateUp    []float32 // (T or S, W)
 	ff        []float32 // (T or S, F)
-	stats     []float32 // two numbers of every vector of a norm
 	head      []float32 // (tokens of a head tile, C)
 	tile      []float32 // (tokens of a head tile, C) what one tile adds to head
 	slopes    []float32 // a head tile: of the logits' soft cap
@@ -131,7 +130,7 @@ func (e *Engine) newRun(p *plan, why purpose) *run {
 				x: take(t * c.Hidden), half: some(c.Parallel || c.Norms != model.NormBefore, t*c.Hidden), norm: take(t * c.Hidden),
 				qkv: take(wide), unclipped: some(c.ClipQKV > 0, wide), attn: take(t * c.Heads * c.HeadDim), delta: take(t * c.Heads),
 				gateUp: take(opened), ff: take(ff),
-				stats: take(2 * max(t*c.Heads, headRows)), head: take(headRows * c.Hidden), tile: take(headRows * c.Hidden),
+				head: take(headRows * c.Hidden), tile: take(headRows * c.Hidden),
 				slopes: some(c.LogitCap > 0, headTile), slot: take(slots),
 				sweep: e.attn.NewSweep(p.groups, e.pool.Threads()),
 			}

@@ -40,41 +40,31 @@ func (t *tally) add(x []float32, from int, target int32, want model.Want) {
 	if i := int(target) - from; 0 <= i && i < len(x) {
 		t.target = x[i]
 	}
-	top := max(t.top, simd.Max(x))
-	if want != 0 {
-		t.addWanted(x, from, top)
+	if top := simd.Max(x); top > t.top {
+		t.raise(top)
+		t.best = from + simd.Index(x, top)
 	}
-	if top > t.top {
-		t.sum *= simd.Exp1(t.top - top) // 0·0 in the first tile
-		t.top = top
+	if want == 0 {
+		t.sum += simd.ExpSum(x, x, t.top)
+		return
 	}
-	t.sum += simd.ExpSum(x, x, t.top)
+	t.logits += simd.Sum64(x)
+	sum, dot, square := simd.ExpMoments(x, x, t.top)
+	t.sum, t.dot, t.square = t.sum+sum, t.dot+dot, t.square+square
 }
 
-// addWanted is add for what is beside the log-probability, before top becomes the greatest logit. Sums are float64 and in the order of
-// the vocabulary.
-func (t *tally) addWanted(x []float32, from int, top float32) {
-	if top > t.top && !math.IsInf(float64(t.top), -1) {
-		// e_v shrinks by f, and x_v − top by the step: Σ f·e_v·((x_v − old) − step).
+// raise makes the sums those of a greater top. e_v shrinks by f, and x_v − top by the step: Σ f·e_v·((x_v − old) − step).
+func (t *tally) raise(top float32) {
+	shrink := simd.Exp1(t.top - top)
+	if f := float64(shrink); f > 0 {
 		step := float64(top - t.top)
-		f := float64(simd.Exp1(t.top - top))
 		t.dot = f * (t.dot - float64(step*float64(t.sum)))
 		t.square *= float64(f * f)
+	} else { // also from a top of -Inf
+		t.dot, t.square = 0, 0
 	}
-	if top > t.top {
-		for i, v := range x {
-			if v == top {
-				t.best = from + i
-				break
-			}
-		}
-	}
-	for _, v := range x {
-		p := float64(simd.Exp1(v - top))
-		t.dot += float64(p * float64(v-top))
-		t.square += float64(p * p)
-		t.logits += float64(v)
-	}
+	t.sum *= shrink
+	t.top = top
 }
 
 // predictAll fills in the scores of a batch.
@@ -200,7 +190,7 @@ func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) e
 		// Rows of several completions share their prompt's last row, so gradients go to a place of their own before they are added.
 		into := r.headNorm[:n*c]
 		clear(into)
-		e.w.final.Backward(e.threads, into, dHead, r.headX[:n*c], d.stats, norm.Rows(n, c))
+		e.w.final.Backward(e.threads, into, dHead, r.headX[:n*c], norm.Rows(n, c))
 		e.threads.Columns(c, func(a, b int) {
 			for i, row := range r.predict[from : from+n] {
 				simd.Add(d.x[int(row)*c+a:int(row)*c+b], into[i*c+a:i*c+b])

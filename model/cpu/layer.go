@@ -71,7 +71,7 @@ func (e *Engine) beforeBackward(r *run, n *norm.Norm, x []float32) {
 		e.threads.Chunks(len(d.x), func(from, to int) { simd.Add(d.x[from:to], d.norm[from:to]) })
 		return
 	}
-	n.Backward(e.threads, d.x, d.norm, x, d.stats, norm.Rows(len(r.tokens), e.cfg.Hidden))
+	n.Backward(e.threads, d.x, d.norm, x, norm.Rows(len(r.tokens), e.cfg.Hidden))
 }
 
 // behind returns where a half writes its output: kept where a norm follows that will need it again, else out.
@@ -96,16 +96,13 @@ func (e *Engine) afterBackward(r *run, n *norm.Norm, kept []float32) []float32 {
 		return d.x
 	}
 	copy(d.half, d.x)
-	n.Backward(e.threads, d.half, d.half, kept, d.stats, norm.Rows(len(r.tokens), e.cfg.Hidden))
+	n.Backward(e.threads, d.half, d.half, kept, norm.Rows(len(r.tokens), e.cfg.Hidden))
 	return d.half
 }
 
 // sum computes y = a + b.
 func (e *Engine) sum(y, a, b []float32) {
-	e.threads.Chunks(len(y), func(from, to int) {
-		copy(y[from:to], a[from:to])
-		simd.Add(y[from:to], b[from:to])
-	})
+	e.threads.Chunks(len(y), func(from, to int) { simd.AddTo(y[from:to], a[from:to], b[from:to]) })
 }
 
 // lookup computes the first residual stream: the embedding of every token, scaled, and of its position.

@@ -57,8 +57,8 @@ func (e *Engine) projectBackward(r *run, w *layer, l *activations, x []float32) 
 		e.clipBackward(r, w, l, clip)
 	}
 	if q, k := e.qkVectors(len(r.tokens)); e.cfg.QKNorm != model.NoQKNorm {
-		w.qNorm.Backward(e.threads, d.qkv, d.qkv, l.raw, d.stats, q)
-		w.kNorm.Backward(e.threads, d.qkv, d.qkv, l.raw, d.stats, k)
+		w.qNorm.Backward(e.threads, d.qkv, d.qkv, l.raw, q)
+		w.kNorm.Backward(e.threads, d.qkv, d.qkv, l.raw, k)
 	}
 	if w.qkv.w.Rows > 0 {
 		e.applyBackward(&w.qkv, d.norm, replace, d.qkv, wide, x)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
 )
 
@@ -65,41 +66,25 @@ func NewAdamW(params []model.Param, o Options) *AdamW {
 // factors are computed in float64.
 func (a *AdamW) Step(lr float64, scale float32) {
 	a.steps++
-	f := factors{
-		keep:    1,
-		scale:   scale,
-		blend1:  float32(1 - a.o.Beta1),
-		beta2:   float32(a.o.Beta2),
-		blend2:  float32(1 - a.o.Beta2),
-		root:    float32(math.Sqrt(1 - power(a.o.Beta2, a.steps))),
-		epsilon: float32(a.o.Epsilon),
-		rate:    float32(-lr / (1 - power(a.o.Beta1, a.steps))),
+	plain := simd.AdamW{
+		Keep:    1,
+		Scale:   scale,
+		Blend1:  float32(1 - a.o.Beta1),
+		Beta2:   float32(a.o.Beta2),
+		Blend2:  float32(1 - a.o.Beta2),
+		Root:    float32(math.Sqrt(1 - power(a.o.Beta2, a.steps))),
+		Epsilon: float32(a.o.Epsilon),
+		Rate:    float32(-lr / (1 - power(a.o.Beta1, a.steps))),
 	}
+	decaying := plain
+	decaying.Keep = float32(1 - float64(lr*a.o.WeightDecay))
 	inChunks(a.params, func(i, from, to int) {
-		p, f := a.params[i], f
+		p, f := a.params[i], &plain
 		if p.Decay {
-			f.keep = float32(1 - float64(lr*a.o.WeightDecay))
+			f = &decaying
 		}
-		f.update(p.Data[from:to], p.Grad[from:to], a.first[i][from:to], a.second[i][from:to])
+		f.Step(p.Data[from:to], p.Grad[from:to], a.first[i][from:to], a.second[i][from:to])
 	})
-}
-
-// factors are the numbers of one step that all weights share.
-type factors struct {
-	keep, scale, blend1, beta2, blend2, root, epsilon, rate float32
-}
-
-func (f factors) update(w, g, m, v []float32) {
-	g, m, v = g[:len(w)], m[:len(w)], v[:len(w)]
-	for i := range w {
-		gi := float32(g[i] * f.scale)
-		g[i] = 0
-		mi := m[i] + float32(f.blend1*(gi-m[i]))
-		vi := float32(f.beta2*v[i]) + float32(float32(f.blend2*gi)*gi)
-		m[i], v[i] = mi, vi
-		denominator := float32(math.Sqrt(float64(vi)))/f.root + f.epsilon
-		w[i] = float32(w[i]*f.keep) + float32(f.rate*mi)/denominator
-	}
 }
 
 // State returns the moments, as torch names them.
@@ -123,11 +108,7 @@ func Norm(params []model.Param) (float64, error) {
 		sums[i] = make([]float64, (len(p.Grad)+chunk-1)/chunk)
 	}
 	inChunks(params, func(i, from, to int) {
-		sum := 0.0
-		for _, g := range params[i].Grad[from:to] {
-			sum += float64(float64(g) * float64(g))
-		}
-		sums[i][from/chunk] = sum
+		sums[i][from/chunk] = simd.SumSq(params[i].Grad[from:to])
 	})
 	total := 0.0
 	for i, parts := range sums {

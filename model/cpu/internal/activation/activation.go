@@ -10,17 +10,18 @@ import (
 // A Func is an activation a(x) and its derivative.
 type Func struct {
 	silu bool
-	// values sets y to a(x), slopes y to a'(x); y is not x.
-	values, slopes func(y, x []float32)
+	// values sets y to a(x); both sets slopes to a'(x) too. Neither y nor slopes is x.
+	values func(y, x []float32)
+	both   func(y, slopes, x []float32)
 }
 
 // Of returns an activation. It panics for a name that model has no constant for.
 func Of(a model.Activation) Func {
 	switch a {
 	case model.SiLU:
-		return Func{silu: true, values: siluValues, slopes: siluSlopes}
+		return Func{silu: true, values: simd.SiLU, both: simd.SiLUGrad}
 	case model.GELUTanh:
-		return Func{values: geluTanhValues, slopes: geluTanhSlopes}
+		return Func{values: simd.GELUTanh, both: simd.GELUTanhGrad}
 	}
 	f, ok := scalars[a]
 	if !ok {
@@ -28,7 +29,10 @@ func Of(a model.Activation) Func {
 	}
 	return Func{
 		values: func(y, x []float32) { each(y, x, f.value) },
-		slopes: func(y, x []float32) { each(y, x, f.slope) },
+		both: func(y, slopes, x []float32) {
+			each(y, x, f.value)
+			each(slopes, x, f.slope)
+		},
 	}
 }
 
@@ -52,9 +56,8 @@ func (f Func) Gated(dst, gate, up []float32) {
 		n := min(piece, len(gate))
 		a := room[:n]
 		f.values(a, gate[:n])
-		for i, u := range up[:n] {
-			dst[i] = a[i] * u
-		}
+		simd.Mul(a, up[:n])
+		copy(dst, a)
 		dst, gate, up = dst[n:], gate[n:], up[n:]
 	}
 }
@@ -72,13 +75,13 @@ func (f Func) GatedGrad(dgate, dup, dout, gate, up []float32) {
 	var values, slopes [piece]float32
 	for len(gate) > 0 {
 		n := min(piece, len(gate))
-		f.values(values[:n], gate[:n])
-		f.slopes(slopes[:n], gate[:n])
-		for i := range n {
-			d, u := dout[i], up[i]
-			dup[i] = d * values[i]
-			dgate[i] = float32(d*u) * slopes[i]
-		}
+		a, s := values[:n], slopes[:n]
+		f.both(a, s, gate[:n])
+		simd.Mul(a, dout[:n])
+		simd.Mul(s, dout[:n])
+		simd.Mul(s, up[:n])
+		copy(dup, a)
+		copy(dgate, s)
 		dgate, dup, dout, gate, up = dgate[n:], dup[n:], dout[n:], gate[n:], up[n:]
 	}
 }
@@ -88,74 +91,13 @@ func (f Func) Plain(dst, x []float32) { f.values(dst, x) }
 
 // PlainGrad sets dx to dout∘a'(x). dx may be dout.
 func (f Func) PlainGrad(dx, dout, x []float32) {
-	var slopes [piece]float32
+	var values, slopes [piece]float32
 	for len(x) > 0 {
 		n := min(piece, len(x))
-		f.slopes(slopes[:n], x[:n])
-		for i, s := range slopes[:n] {
-			dx[i] = dout[i] * s
-		}
+		s := slopes[:n]
+		f.both(values[:n], s, x[:n])
+		simd.Mul(s, dout[:n])
+		copy(dx, s)
 		dx, dout, x = dx[n:], dout[n:], x[n:]
-	}
-}
-
-// sigmoids sets s to σ(x).
-func sigmoids(s, x []float32) {
-	for i, v := range x {
-		s[i] = -v
-	}
-	simd.Exp(s, s)
-	for i, e := range s {
-		s[i] = 1 / (1 + e)
-	}
-}
-
-func siluValues(y, x []float32) {
-	sigmoids(y, x)
-	for i, v := range x {
-		y[i] *= v
-	}
-}
-
-// a' = σ·(1 + x·(1 − σ))
-func siluSlopes(y, x []float32) {
-	sigmoids(y, x)
-	for i, v := range x {
-		s := y[i]
-		y[i] = s * (1 + float32(v*(1-s)))
-	}
-}
-
-// The GELU with tanh is x·σ(u), u = c·(x + k·x³) (Hendrycks and Gimpel 2016).
-const (
-	geluC = 1.5957691216057308 // 2·√(2/π)
-	geluK = 0.044715
-)
-
-// argument returns u.
-func argument(x float32) float32 {
-	return geluC * float32(x*(1+float32(float32(geluK*x)*x)))
-}
-
-func geluTanhValues(y, x []float32) {
-	for i, v := range x {
-		y[i] = argument(v)
-	}
-	sigmoids(y, y)
-	for i, v := range x {
-		y[i] *= v
-	}
-}
-
-// a' = σ·(1 + x·u'·(1 − σ)), u' = c·(1 + 3k·x²)
-func geluTanhSlopes(y, x []float32) {
-	for i, v := range x {
-		y[i] = argument(v)
-	}
-	sigmoids(y, y)
-	for i, v := range x {
-		s := y[i]
-		slope := geluC * (1 + float32(float32(3*geluK*v)*v))
-		y[i] = s * (1 + float32(float32(v*slope)*(1-s)))
 	}
 }

@@ -2,6 +2,8 @@ package norm
 
 import (
 	"math"
+	"slices"
+	"sync"
 
 	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
@@ -31,108 +33,89 @@ func (v Vectors) of(x []float32, i int) []float32 {
 	return x[i/v.Per*v.Stride+v.At+i%v.Per*v.Step:][:v.Width]
 }
 
-// weight returns g of element j. 1 + weight is exact in float64.
-func (n *Norm) weight(j int) float64 {
+// plus returns what the weight takes before it is g: 1, or the -0 that leaves it as it is.
+func (n *Norm) plus() float64 {
 	if n.Kind == model.RMSNormOnePlus {
-		return 1 + float64(n.G[j])
+		return 1
 	}
-	return float64(n.G[j])
+	return math.Copysign(0, -1)
 }
 
 // stats returns μ and r of a vector. They are float64, as is the product with them: a norm's rounding shifts every logit of its row, and
-// would otherwise be the largest single error of a log-probability. The sum of squares is simd.SumSq's, so a row's value has one order of
-// operations.
+// would otherwise be the largest single error of a log-probability.
 func (n *Norm) stats(x []float32) (mean, r float64) {
+	size := float64(len(x))
 	if n.Kind != model.LayerNorm {
-		return 0, 1 / math.Sqrt(simd.SumSq(x)/float64(len(x))+n.Eps)
+		return 0, 1 / math.Sqrt(simd.SumSq(x)/size+n.Eps)
 	}
-	for _, v := range x {
-		mean += float64(v)
-	}
-	mean /= float64(len(x))
-	variance := 0.
-	for _, v := range x {
-		d := float64(v) - mean
-		variance += float64(d * d)
-	}
-	return mean, 1 / math.Sqrt(variance/float64(len(x))+n.Eps)
+	mean = simd.Sum64(x) / size
+	return mean, 1 / math.Sqrt(simd.SumSqFrom(x, mean)/size+n.Eps)
 }
 
 // Forward computes the vectors of y from those of x. y may be x.
 func (n *Norm) Forward(t parallel.Threads, y, x []float32, v Vectors) {
-	t.Each(v.N, func(i int) { n.forward(v.of(y, i), v.of(x, i)) })
+	plus := n.plus()
+	t.Each(v.N, func(i int) {
+		x := v.of(x, i)
+		mean, r := n.stats(x)
+		simd.Normalize(v.of(y, i), x, n.G, n.B, plus, mean, r)
+	})
 }
 
-func (n *Norm) forward(y, x []float32) {
-	mean, r := n.stats(x)
-	if n.B == nil {
-		for j, x := range x {
-			y[j] = float32(float64((float64(x)-mean)*r) * n.weight(j))
-		}
-		return
-	}
-	for j, x := range x {
-		y[j] = float32(float64(float64((float64(x)-mean)*r)*n.weight(j)) + float64(n.B[j]))
-	}
-}
+// The vectors of a backward pass are cut into at most maxBlocks blocks of at least minBlock, each with sums of its own for the gradients of g
+// and b, which are added in the blocks' order. So they don't depend on the threads.
+const (
+	maxBlocks = 32
+	minBlock  = 8
+)
+
+// sums are the blocks' sums of calls of Backward that run at once.
+var sums = sync.Pool{New: func() any { return new([]float32) }}
 
 // Backward takes dy to dx, which it adds to or, where dx is dy, replaces, and adds to the gradients of g and b. With u = dy∘g:
 //
 //	dx = r·(u − mean(u) − x̂·mean(u∘x̂))      (mean(u) in LayerNorm alone)
-//	dg = Σ dy∘x̂    db = Σ dy                 over the vectors in their order
+//	dg = Σ dy∘x̂    db = Σ dy
 //
-// stats is room for two numbers a vector. dy is overwritten.
-func (n *Norm) Backward(t parallel.Threads, dx, dy, x, stats []float32, v Vectors) {
-	t.Each(v.N, func(i int) {
-		mean, r := n.stats(v.of(x, i))
-		stats[2*i], stats[2*i+1] = float32(mean), float32(r)
-	})
-	if n.DG != nil {
-		t.Columns(v.Width, func(from, to int) { n.weights(dy, x, stats, v, from, to) })
+// dy is overwritten.
+func (n *Norm) Backward(t parallel.Threads, dx, dy, x []float32, v Vectors) {
+	size := max(minBlock, (v.N+maxBlocks-1)/maxBlocks)
+	blocks := (v.N + size - 1) / size
+	into := [2][]float32{n.DG, n.DB}
+	buf := sums.Get().(*[]float32)
+	defer sums.Put(buf)
+	room := slices.Grow((*buf)[:0], 2*blocks*v.Width)[:2*blocks*v.Width]
+	*buf = room
+	of := func(block, which int) []float32 {
+		if into[which] == nil {
+			return nil
+		}
+		return room[(2*block+which)*v.Width:][:v.Width]
 	}
 	replace := &dx[0] == &dy[0]
-	t.Each(v.N, func(i int) {
-		n.backward(v.of(dx, i), v.of(dy, i), v.of(x, i), stats[2*i], stats[2*i+1], replace)
+	t.Run(blocks, func(_, block int) {
+		dg, db := of(block, 0), of(block, 1)
+		clear(dg)
+		clear(db)
+		for i := block * size; i < min((block+1)*size, v.N); i++ {
+			n.backward(v.of(dx, i), v.of(dy, i), v.of(x, i), dg, db, replace)
+		}
 	})
-}
-
-// weights adds to the gradients of the elements from … to-1 of g and b.
-func (n *Norm) weights(dy, x, stats []float32, v Vectors, from, to int) {
-	dg := n.DG[from:to]
-	for i := range v.N {
-		x, dy := v.of(x, i)[from:to], v.of(dy, i)[from:to]
-		mean, r := stats[2*i], stats[2*i+1]
-		for j := range dg {
-			dg[j] += float32(float32((x[j]-mean)*r) * dy[j])
-		}
-		if n.DB != nil {
-			simd.Add(n.DB[from:to], dy)
+	for which, sum := range into {
+		for block := 0; sum != nil && block < blocks; block++ {
+			simd.Add(sum, of(block, which))
 		}
 	}
 }
 
-func (n *Norm) backward(dx, u, x []float32, mean, r float32, replace bool) {
-	for j := range u {
-		u[j] = float32(float64(u[j]) * n.weight(j))
-	}
-	size := float32(len(x))
-	shift, slope := float32(0), float32(0)
+func (n *Norm) backward(dx, u, x, dg, db []float32, replace bool) {
+	m, s := n.stats(x)
+	mean, r, size := float32(m), float32(s), float32(len(x))
+	shift, slope := simd.NormSums(u, x, n.G, dg, db, float32(n.plus()), mean, r)
 	if n.Kind == model.LayerNorm {
-		shift = simd.Sum(u) / size
-		for j, x := range x { // Σ u·(x − μ), in order
-			slope += float32(u[j] * (x - mean))
-		}
+		shift /= size
 	} else {
-		slope = simd.Dot(u, x)
+		shift = 0
 	}
-	f := float32(float32(r*r)*r) * (slope / size)
-	if replace {
-		for j := range dx {
-			dx[j] = float32(r*(u[j]-shift)) - float32(f*(x[j]-mean))
-		}
-		return
-	}
-	for j := range dx {
-		dx[j] += float32(r*(u[j]-shift)) - float32(f*(x[j]-mean))
-	}
+	simd.NormGrad(dx, u, x, r, shift, float32(float32(r*r)*r)*(slope/size), mean, !replace)
 }

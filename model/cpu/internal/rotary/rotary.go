@@ -55,13 +55,7 @@ const (
 func (t *Table) Rotate(head []float32, pos int32, turn Turn) {
 	half := len(t.inverse)
 	cos, sin := t.cos[int(pos)*half:][:half], t.sin[int(pos)*half:][:half]
-	a, b := head[:half], head[half:2*half]
-	for i, c := range cos {
-		s := float32(turn) * sin[i]
-		x, y := a[i], b[i]
-		a[i] = float32(x*c) - float32(y*s)
-		b[i] = float32(y*c) + float32(x*s)
-	}
+	simd.Rotate(head[:half], head[half:2*half], cos, sin, float32(turn))
 }
 
 // frequencies returns θ^(−2i/dim), scaled as the configuration says, in the float32 steps of transformers' modeling_rope_utils.py.
