@@ -1,6 +1,9 @@
 package model
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // A Want asks for values beside the log-probability. Asking changes no bit of the log-probabilities.
 type Want uint8
@@ -53,6 +56,44 @@ type Trainable interface {
 	Backward(ctx context.Context, dLogp []float32, dRouter [][]float32) error
 	// Params returns the trainable parameters in a fixed order. Their Data and Grad stay valid and in place until Close.
 	Params() []Param
+}
+
+// A MemoryPlanner is a Trainable that computes again, in its backward pass, what it has no memory to keep. No result depends on it.
+type MemoryPlanner interface {
+	Trainable
+	// LimitMemory says how much memory the calls to come may take; what an earlier Forward kept is dropped.
+	LimitMemory(MemoryLimit) error
+	// PlanMemory says what Forward and Backward of a batch of so many tokens will take, and what is computed again. Where the limit leaves no
+	// way, it returns a *MemoryError, as those calls then do.
+	PlanMemory(tokens int) (MemoryPlan, error)
+}
+
+// A MemoryLimit is how much memory an engine may take.
+type MemoryLimit struct {
+	// Bytes that weights, gradients and the buffers of a batch may take together; 0 is no limit. Weights that stay where they are mapped count.
+	Bytes int64
+	// Checkpointing keeps nothing of a layer but its input, whatever Bytes would allow.
+	Checkpointing bool
+}
+
+// A MemoryPlan is what a batch takes.
+type MemoryPlan struct {
+	Weights int64 `json:"weights"` // bytes of weights and gradients
+	Buffers int64 `json:"buffers"` // bytes of all that a batch needs
+	// Layers of the model; those of which the input alone is kept; those of which all but the feed-forward network's first products is kept.
+	Layers     int `json:"layers"`
+	Recomputed int `json:"recomputed"`
+	Partly     int `json:"partly"`
+}
+
+// A MemoryError is returned for a batch that cannot be computed within the limit.
+type MemoryError struct {
+	Tokens       int
+	Least, Limit int64 // bytes that it takes at the least, and those of the limit
+}
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("a batch of %d tokens takes at least %d bytes with the weights and gradients, and the limit is %d", e.Tokens, e.Least, e.Limit)
 }
 
 // A Param is a trainable tensor under its name in the checkpoint.

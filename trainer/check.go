@@ -143,7 +143,7 @@ func (r *run) checkSample(ctx context.Context) (float64, error) {
 		pairs := []scored{{CachedPair: row}}
 		scores, err := r.policy.Score(ctx, batchOf(pairs), 0)
 		if err != nil {
-			return 0, err
+			return 0, r.noMemory(err, pairs)
 		}
 		read(pairs, scores)
 		p := pairs[0]

@@ -49,6 +49,13 @@ type Options struct {
 	// changes memory and speed, and of the result no more than the last bits.
 	MicroBatchTokens int `yaml:"micro_batch_tokens" json:"micro_batch_tokens" usage:"tokens that go through the model at a time"`
 
+	// GradientCheckpointing keeps of every layer its input alone and computes the rest again in the backward pass: less memory, more
+	// time, the same bits.
+	GradientCheckpointing bool `yaml:"gradient_checkpointing" json:"gradient_checkpointing" usage:"keep of every layer its input alone and compute the rest again" resume:"free"`
+	// MemoryBudget is what the process may hold, as 3GiB or 3500MB; "" is no bound. Of a step's activations as much is computed again as
+	// that asks for; results stay the same bits. A micro-batch that does not fit is refused, not cut.
+	MemoryBudget string `yaml:"memory_budget" json:"memory_budget" usage:"memory that the run may take, as 3GiB: what does not fit is computed again" resume:"free"`
+
 	// MaxSteps is the number of steps; -1 leaves it to NumTrainEpochs, which may have a fraction.
 	MaxSteps       int     `yaml:"max_steps" json:"max_steps" usage:"steps of the run; -1: as num_train_epochs says"`
 	NumTrainEpochs float64 `yaml:"num_train_epochs" json:"num_train_epochs" usage:"passes over the data"`
@@ -172,6 +179,8 @@ func (o Options) Validate() error {
 	count("per_device_train_batch_size", o.PerDeviceTrainBatchSize, "1 or more, as 8")
 	count("gradient_accumulation_steps", o.GradientAccumulationSteps, "1 or more")
 	check(o.MicroBatchTokens >= 1, "micro_batch_tokens", "%d is not allowed; use 1 or more, as 2048", o.MicroBatchTokens)
+	_, err = parseBytes(o.MemoryBudget)
+	check(err == nil, "memory_budget", "%v", err)
 	if o.MaxSteps != -1 {
 		count("max_steps", o.MaxSteps, "1 or more, or -1 for num_train_epochs")
 	}

@@ -32,6 +32,8 @@ func TestOptionFaults(t *testing.T) {
 		{"endless warmup", func(o *Options) { o.WarmupSteps = 1e300 }, "warmup_steps: 1e+300"},
 		{"endless run", func(o *Options) { o.MaxSteps = math.MaxInt }, "max_steps: 9223372036854775807"},
 		{"micro", func(o *Options) { o.MicroBatchTokens = 0 }, "micro_batch_tokens: 0"},
+		{"budget", func(o *Options) { o.MemoryBudget = "much" }, `memory_budget: "much" is no size; write a number with a unit, as 3GiB`},
+		{"no budget", func(o *Options) { o.MemoryBudget = "0" }, `memory_budget: "0" is no size`},
 		{"max steps", func(o *Options) { o.MaxSteps = 0 }, "max_steps: 0 is not allowed; use 1 or more, or -1"},
 		{"epochs", func(o *Options) { o.NumTrainEpochs = 0 }, "num_train_epochs: 0"},
 		{"sampling", func(o *Options) { o.TrainSamplingStrategy = "group_by_length" }, `train_sampling_strategy: there is no "group_by_length"; use one of random, sequential`},
@@ -83,10 +85,44 @@ func TestDefaultsAreValid(t *testing.T) {
 	}
 }
 
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]int64{"": 0, "3GiB": 3 << 30, "1.5 gib": 3 << 29, "3500MB": 3500e6, "7 kB": 7000, "12B": 12, "3000000000": 3e9, "1TiB": 1 << 40} {
+		if got, err := parseBytes(text); err != nil || got != want {
+			t.Errorf("%q is %d, %v; want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"GiB", "-1GB", "3 G", "1e30GB", "NaN", "Inf GB", "3GiBs"} {
+		if got, err := parseBytes(text); err == nil {
+			t.Errorf("%q is %d", text, got)
+		}
+	}
+	for _, n := range []int64{1, 1 << 20, 1<<20 + 1, 1<<30 - 1, 1 << 30, 1<<30 + 1, 123456789012} {
+		if got, err := parseBytes(size(n)); err != nil || got < n || float64(got) > 1.01*float64(n)+1<<20 {
+			t.Errorf("%d is written %s, which is %d, %v", n, size(n), got, err)
+		}
+	}
+}
+
+// A policy that plans no memory is trained as it is, and refused where memory is to be planned.
+func TestMemoryOfAnotherEngine(t *testing.T) {
+	r, _ := testRun(t, smallOptions(), startTable(), cached(t, startTable(), randomPairs(7, 3, 7)...))
+	if _, err := r.limitMemory(); err != nil {
+		t.Error(err)
+	}
+	for _, change := range []func(*Options){func(o *Options) { o.GradientCheckpointing = true }, func(o *Options) { o.MemoryBudget = "3GiB" }} {
+		r.o = smallOptions()
+		change(&r.o)
+		if _, err := r.limitMemory(); err == nil || !strings.Contains(err.Error(), "leave out gradient_checkpointing and memory_budget") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func TestChanged(t *testing.T) {
 	was := DefaultOptions()
 	now := was
 	now.OutputDir, now.Resume, now.SaveSteps, now.LoggingSteps, now.LossWeights = "elsewhere", true, 7, 1, []float64{}
+	now.GradientCheckpointing, now.MemoryBudget = true, "3GiB"
 	if err := now.changed(was); err != nil {
 		t.Errorf("what may change is refused: %v", err)
 	}

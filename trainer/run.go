@@ -51,6 +51,8 @@ type Summary struct {
 	TrainLoss float64 `json:"train_loss"` // mean over this process's steps
 	// SampleDifference is as in Record: 0 where the policy reproduces the cache to the last bit.
 	SampleDifference float64 `json:"sample_difference"`
+	// Memory is what was planned before the first step; nil where the engine plans none.
+	Memory *Memory `json:"memory,omitempty"`
 }
 
 // rows are the pairs of a data set, in its order.
@@ -86,6 +88,8 @@ type run struct {
 	aux      float64 // what the routers' auxiliary loss is multiplied with; 0 without one
 	schedule optim.Schedule
 	adamw    optim.Optimizer
+	memory   Memory
+	warning  string // where a micro-batch may not fit into memory_budget
 	identity identity
 	record   Record
 	journal  *journal
@@ -125,6 +129,11 @@ func Run(ctx context.Context, o Options, in Inputs) (Summary, error) {
 	if err := r.prepare(ctx, in, began); err != nil {
 		return Summary{}, err
 	}
+	restore, err := r.limitMemory()
+	if err != nil {
+		return Summary{}, err
+	}
+	defer restore()
 	return r.train(ctx, began, resumed)
 }
 
@@ -172,6 +181,9 @@ func (r *run) checkCache(values schemas.Fingerprint) error {
 	}
 	items, err := r.from.Fingerprint(config, r.policy.Numerics())
 	if err != nil {
+		return err
+	}
+	if err := r.from.Release(); err != nil {
 		return err
 	}
 	if items, err = r.adapter.Mark(items, r.from, config); err != nil {
@@ -283,6 +295,12 @@ func (r *run) train(ctx context.Context, began Record, resumed bool) (Summary, e
 	if err != nil {
 		return Summary{}, err
 	}
+	switch {
+	case r.warning != "":
+		r.say("%s", r.warning)
+	case r.memory.Tokens > 0:
+		r.say("%s", r.memory)
+	}
 	if r.journal, err = openJournal(filepath.Join(r.o.OutputDir, metricsName), done); err != nil {
 		return Summary{}, err
 	}
@@ -307,6 +325,9 @@ func (r *run) train(ctx context.Context, began Record, resumed bool) (Summary, e
 	}
 	s := Summary{OutputDir: r.o.OutputDir, Rows: r.plan.rows, Steps: r.plan.total, Resumed: done, Epochs: r.plan.epochs(r.plan.total),
 		NumTokens: r.tokens, Seconds: time.Since(start).Seconds(), TrainLoss: losses.Value(), SampleDifference: r.record.SampleDifference}
+	if r.memory.Tokens > 0 {
+		s.Memory = &r.memory
+	}
 	return s, r.journal.f.Sync()
 }
 

@@ -124,7 +124,7 @@ func (r *run) forward(ctx context.Context, k int, pairs []scored, score func(con
 	}
 	scores, err := score(ctx, batchOf(pairs), want)
 	if err != nil {
-		return err
+		return r.noMemory(err, pairs)
 	}
 	read(pairs, scores)
 	for _, p := range pairs {

@@ -129,6 +129,36 @@ func TestStepZero(t *testing.T) {
 	}
 }
 
+// What a run may hold is said before it begins and changes no bit.
+func TestMemoryOptions(t *testing.T) {
+	model, pairs := demoFiles(t)
+	dir := t.TempDir()
+	cacheDir := filepath.Join(dir, "cache")
+	invoke(t, exitDone, "precompute", "--model", model, "--pairs", pairs, "--cache", cacheDir)
+	train := func(name string, flags ...string) (weights []byte, said string) {
+		run := filepath.Join(dir, name)
+		args := []string{"train", "--model", model, "--cache", cacheDir, "--output", run, "--max-steps", "2", "--learning-rate", "1e-4", "--save-strategy", "no"}
+		_, said = invoke(t, exitDone, append(args, flags...)...)
+		return readFile(t, filepath.Join(run, "model.safetensors")), said
+	}
+	want, said := train("kept")
+	if !strings.Contains(said, "memory: ") || !strings.Contains(said, "nothing is computed again") {
+		t.Errorf("without options: %s", said)
+	}
+	got, said := train("again", "--gradient_checkpointing", "--memory-budget", "1GiB")
+	if !bytes.Equal(want, got) || !strings.Contains(said, "are computed again, 0 in part") {
+		t.Errorf("the same bits: %v; %s", bytes.Equal(want, got), said)
+	}
+	_, said = invoke(t, exitUsage, "train", "--model", model, "--cache", cacheDir, "--output", filepath.Join(dir, "run"), "--memory-budget", "3 gigs")
+	if !strings.Contains(said, `memory_budget: "3 gigs" is no size`) {
+		t.Errorf("a budget that is no size: %s", said)
+	}
+	_, said = invoke(t, exitFailed, "train", "--model", model, "--cache", cacheDir, "--output", filepath.Join(dir, "run"), "--memory-budget", "10MB")
+	if !strings.Contains(said, "memory_budget is too small: ") || !strings.Contains(said, "takes at least ") {
+		t.Errorf("a budget that is too small: %s", said)
+	}
+}
+
 // A cache in which one sum differs by one unit in the last place is refused, by the name of the pair.
 func TestOneUlp(t *testing.T) {
 	model, pairs := demoFiles(t)

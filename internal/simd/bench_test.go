@@ -27,7 +27,7 @@ func BenchmarkGemm(b *testing.B) {
 				name   string
 				at, bt bool
 				t      DType
-			}{{"NT", false, true, F32}, {"NT-bf16", false, true, BF16}, {"NT-4bit", false, true, Code4}, {"NT-packed", false, true, F32}, {"NN", false, false, F32}, {"TN", true, false, F32}} {
+			}{{"NT", false, true, F32}, {"NT-bf16", false, true, BF16}, {"NT-4bit", false, true, Code4}, {"NN", false, false, F32}, {"TN", true, false, F32}} {
 				b.Run(fmt.Sprintf("%s/threads=%d/%dx%dx%d", layout.name, threads, s[0], s[1], s[2]), func(b *testing.B) {
 					x := randomOperand(r, F32, s[0], s[1], layout.at)
 					y := randomOperand(r, layout.t, s[1], s[2], layout.bt)
@@ -40,9 +40,6 @@ func BenchmarkGemm(b *testing.B) {
 					}
 					if !layout.bt {
 						y.Stride = s[2]
-					}
-					if layout.name == "NT-packed" {
-						y = Pack(p, y)
 					}
 					c := make([]float32, s[0]*s[2])
 					Gemm(p, c, s[2], x, y, false)

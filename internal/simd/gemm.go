@@ -56,7 +56,7 @@ func (w *Workspace) stripOf() []float32 { return grow(&w.strip, 32*stripK) }
 //	}
 //	c[i*ldc+j] = s
 //
-// and so does not depend on the rest of the matrices, on tiles or on threads. C must not overlap A or B. A must not be packed.
+// and so does not depend on the rest of the matrices, on tiles or on threads. C must not overlap A or B.
 func Gemm(p *Pool, c []float32, ldc int, a, b Operand, add bool) {
 	checkGemm(c, ldc, &a, &b)
 	p.mu.Lock()
@@ -93,6 +93,20 @@ func (r *product) init(p *Pool) {
 	}
 }
 
+// GemmBF16 is Gemm with both factors rounded to bfloat16, to nearest, ties to even; sums are float32. An element is
+//
+//	s := +0, or c[i*ldc+j] when add
+//	for k := 0; k < a.Cols; k += 2 {
+//		s = dotPair(s, A[i][k], A[i][k+1], B[k][j], B[k+1][j])    // 0 where a factor ends
+//	}
+//	c[i*ldc+j] = s
+//
+// with the multiply-adds that VDPBF16PS does (see dotPair). It needs [HasBF16].
+func GemmBF16(p *Pool, c []float32, ldc int, a, b Operand, add bool) {
+	a.pairs, b.pairs = true, true
+	Gemm(p, c, ldc, a, b, add)
+}
+
 // GemmSeq is Gemm on the calling goroutine, with its own buffers; it allocates nothing once they have grown. Tasks of a Pool use it.
 func GemmSeq(w *Workspace, c []float32, ldc int, a, b Operand, add bool) {
 	checkGemm(c, ldc, &a, &b)
@@ -100,7 +114,7 @@ func GemmSeq(w *Workspace, c []float32, ldc int, a, b Operand, add bool) {
 }
 
 func checkGemm(c []float32, ldc int, a, b *Operand) {
-	if a.Cols != b.Rows || a.packed != nil {
+	if a.Cols != b.Rows {
 		panic(badShape)
 	}
 	a.check()
@@ -123,11 +137,8 @@ func (p *Pool) split(a, b *Operand) (mt, nt int) {
 	best := -1
 	for rows := 1; rows <= p.threads; rows++ {
 		cols := (p.threads + rows - 1) / rows
-		tm, tn := roundUp((m+rows-1)/rows, table.mr), roundUp((n+cols-1)/cols, PackedColumns)
-		cost := cols * m // A is packed by every column of the grid
-		if b.packed == nil {
-			cost += rows * n
-		}
+		tm, tn := roundUp((m+rows-1)/rows, table.mr), roundUp((n+cols-1)/cols, table.nr)
+		cost := cols*m + rows*n // A is packed by every column of the grid, B by every row
 		// what the largest task is above its share, at the price of 16 packings an element
 		cost += 16 * (tm*tn*p.threads - m*n) / max(m, n)
 		if best < 0 || cost < best {
@@ -141,16 +152,16 @@ func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
 // gemm is the product on one thread: blocks of N, of K and of M, in this order, around macro.
 func gemm(w *Workspace, c []float32, ldc int, a, b *Operand, add bool) {
-	m, n, kAll := a.Rows, b.Cols, a.Cols
+	m, n, kAll, micro := a.Rows, b.Cols, a.Cols, table.micro
+	if a.pairs {
+		kAll, micro = (a.Cols+1)/2, table.microPairs
+	}
 	if kAll == 0 && !add {
 		for i := range m {
 			clear(c[i*ldc:][:n])
 		}
 	}
-	bt := *b
-	if b.packed == nil {
-		bt = b.T()
-	}
+	bt := b.T()
 	for j0 := 0; j0 < n; j0 += block.n {
 		nb := min(block.n, n-j0)
 		for k0 := 0; k0 < kAll; {
@@ -159,7 +170,7 @@ func gemm(w *Workspace, c []float32, ldc int, a, b *Operand, add bool) {
 			for i0 := 0; i0 < m; i0 += block.m {
 				mb := min(block.m, m-i0)
 				ap := aPanels(w, a, i0, mb, k0, k, n)
-				macro(w, c[i0*ldc+j0:], ldc, &ap, &bp, mb, nb, k, add || k0 > 0)
+				macro(w, micro, c[i0*ldc+j0:], ldc, &ap, &bp, mb, nb, k, add || k0 > 0)
 				bp.pending = false // all of B's panels are packed now
 			}
 			k0 += k
@@ -196,7 +207,7 @@ const (
 
 func aPanels(w *Workspace, a *Operand, i0, m, k0, k, n int) panels {
 	mr := table.mr
-	if a.Type == F32 && n <= directColumns {
+	if a.Type == F32 && n <= directColumns && !a.pairs {
 		return direct(w, &w.aEdge, a, i0, m, k0, k, mr)
 	}
 	return packInto(w, &w.a, a, i0, m, k0, k, mr)
@@ -204,10 +215,7 @@ func aPanels(w *Workspace, a *Operand, i0, m, k0, k, n int) panels {
 
 func bPanels(w *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
 	nr := table.nr
-	if q := bt.packed; q != nil {
-		return panels{data: q.data[k0*q.stride+(bt.first+j0)*k:], step: k * nr, ras: 1, cas: nr, whole: roundUp(n, nr) / nr}
-	}
-	if bt.Type == F32 && bt.Trans && m <= directRows {
+	if bt.Type == F32 && bt.Trans && m <= directRows && !bt.pairs {
 		return direct(w, &w.bEdge, bt, j0, n, k0, k, nr)
 	}
 	p := panels{step: k * nr, ras: 1, cas: nr, whole: roundUp(n, nr) / nr, pending: true, source: *bt, at: j0, rows: n, k0: k0, k: k}
@@ -226,7 +234,11 @@ func (p *panels) pack(w *Workspace, i, width int) {
 	at := i * width
 	packPanels(p.data[i*p.step:], w.stripOf(), &p.source, p.at+at, min(width, p.rows-at), p.k0, p.k, width)
 	if next := at + width; next < p.rows {
-		p.source.prefetch(p.at+next, min(width, p.rows-next), p.k0, p.k)
+		k0, k := p.k0, p.k
+		if p.source.pairs {
+			k0, k = 2*k0, min(2*k, p.source.Cols-2*k0)
+		}
+		p.source.prefetch(p.at+next, min(width, p.rows-next), k0, k)
 	}
 }
 
@@ -254,14 +266,14 @@ func direct(ws *Workspace, edge *[]float32, o *Operand, i0, m, k0, k, w int) pan
 }
 
 // macro multiplies panels: all bands of A with one panel of B, which stays in L1, then the next.
-func macro(w *Workspace, c []float32, ldc int, a, b *panels, m, n, k int, add bool) {
+func macro(w *Workspace, micro microKernel, c []float32, ldc int, a, b *panels, m, n, k int, add bool) {
 	mr, nr := table.mr, table.nr
 	for j := 0; j < n; j += nr {
 		b.pack(w, j/nr, nr)
 		bd, _, ldb := b.band(j / nr)
 		for i := 0; i < m; i += mr {
 			ad, ras, cas := a.band(i / mr)
-			table.micro(min(mr, m-i), min(nr, n-j), k, ad, ras, cas, bd, ldb, c[i*ldc+j:], ldc, add)
+			micro(min(mr, m-i), min(nr, n-j), k, ad, ras, cas, bd, ldb, c[i*ldc+j:], ldc, add)
 		}
 	}
 }

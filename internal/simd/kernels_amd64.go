@@ -38,6 +38,7 @@ func tableOf(l Level) *kernels {
 var avx2 = kernels{
 	mr: 6, nr: 16,
 	micro:      microAVX2,
+	roundPairs: roundPairsGeneric,
 	pack:       packAVX2,
 	packBF16:   packBF16AVX2,
 	prefetch:   prefetchAVX2,
@@ -79,6 +80,8 @@ var avx2 = kernels{
 var avx512 = kernels{
 	mr: 12, nr: 32,
 	micro:      microAVX512,
+	microPairs: microPairs(),
+	roundPairs: roundPairsAVX512,
 	pack:       packAVX512,
 	packBF16:   packBF16AVX512,
 	prefetch:   prefetchAVX2,
@@ -141,6 +144,29 @@ func tileAVX2(k int, a []float32, ras, cas int, b []float32, ldb int, c []float3
 
 //go:noescape
 func microAVX512(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+
+// microPairs returns the kernel of pairs where the processor has AVX512_BF16.
+func microPairs() microKernel {
+	if !cpu.X86.HasAVX512BF16 {
+		return nil
+	}
+	return microPairsAVX512
+}
+
+//go:noescape
+func microPairsAVX512(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+
+// roundPairsAVX512 rounds sixteen at a time.
+func roundPairsAVX512(dst, src []float32) {
+	n := len(src) &^ 15
+	if n > 0 {
+		roundPairs16AVX512(dst[:n/2], src[:n])
+	}
+	roundPairsGeneric(dst[n/2:], src[n:])
+}
+
+//go:noescape
+func roundPairs16AVX512(dst, src []float32)
 
 //go:noescape
 func prefetchAVX2(p unsafe.Pointer, stride, rows, n int)

@@ -9,6 +9,8 @@ import (
 var generic = kernels{
 	mr: 4, nr: 16,
 	micro:      microGeneric,
+	microPairs: microPairsGeneric,
+	roundPairs: roundPairsGeneric,
 	pack:       packGeneric,
 	packBF16:   packBF16Generic,
 	prefetch:   prefetchGeneric,

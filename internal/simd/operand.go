@@ -25,10 +25,8 @@ type Operand struct {
 	Stride     int
 	Trans      bool
 
-	base int // the number of the first element in Codes
-
-	packed *packed // panels, from Pack, instead of the elements
-	first  int     // the first column in packed
+	base  int  // the number of the first element in Codes
+	pairs bool // see GemmBF16
 }
 
 // Codes are elements of four bits: number i is Values[code i] · Scales[i / Run].
@@ -44,27 +42,16 @@ func Matrix(f []float32, rows, cols int) Operand {
 	return Operand{F32: f, Rows: rows, Cols: cols, Stride: cols}
 }
 
-// T returns the transpose of an unpacked operand.
+// T returns the transpose.
 func (o Operand) T() Operand {
-	if o.packed != nil {
-		panic(badShape)
-	}
 	o.Rows, o.Cols, o.Trans = o.Cols, o.Rows, !o.Trans
 	return o
 }
 
-// Block returns the part of rows×cols elements that begins at (i, j). Of a packed operand it takes all rows and a j that is a multiple of
-// PackedColumns.
+// Block returns the part of rows×cols elements that begins at (i, j).
 func (o Operand) Block(i, rows, j, cols int) Operand {
 	if i < 0 || rows < 0 || i+rows > o.Rows || j < 0 || cols < 0 || j+cols > o.Cols {
 		panic(badShape)
-	}
-	if o.packed != nil {
-		if rows != o.Rows || j%PackedColumns != 0 {
-			panic(badShape)
-		}
-		o.Cols, o.first = cols, o.first+j
-		return o
 	}
 	o.Rows, o.Cols = rows, cols
 	if rows == 0 || cols == 0 {
@@ -85,9 +72,9 @@ func (o Operand) Block(i, rows, j, cols int) Operand {
 	return o
 }
 
-// Row writes the row i of an untransposed, unpacked operand to dst, which has Cols elements.
+// Row writes the row i of an untransposed operand to dst, which has Cols elements.
 func (o Operand) Row(dst []float32, i int) {
-	if o.Trans || o.packed != nil || i < 0 || i >= o.Rows {
+	if o.Trans || i < 0 || i >= o.Rows {
 		panic(badShape)
 	}
 	same(o.Cols, len(dst))
@@ -156,7 +143,7 @@ func (o *Operand) check() {
 	if o.Rows < 0 || o.Cols < 0 {
 		panic(badShape)
 	}
-	if o.packed != nil || o.Rows == 0 || o.Cols == 0 {
+	if o.Rows == 0 || o.Cols == 0 {
 		return
 	}
 	rows, cols, n := o.Rows, o.Cols, len(o.F32)

@@ -3,41 +3,8 @@ package simd
 // A panel is a band of w rows of A (or, the same thing of the transpose, w columns of B) over a part of K, stored along k: element (i, l)
 // at l*w+i. Rows that the matrix does not have are zeros.
 
-// PackedColumns is what the first column of a Block of a packed operand is a multiple of: every kernel's nr divides it.
-const PackedColumns = 32
-
-// packed is a B of K×N elements as panels of nr columns, blocked along K as gemm blocks it. The panels of a K-block follow one another; those
-// of the block that begins at k0 start at k0*stride.
-type packed struct {
-	data   []float32
-	stride int // columns of all panels of the whole matrix
-}
-
-// Pack returns b laid out as Gemm needs it, to be the right factor of many products. It holds float32s and, as a copy, does not see later
-// changes of b.
-func Pack(p *Pool, b Operand) Operand {
-	b.check()
-	if b.packed != nil {
-		return b
-	}
-	nr := table.nr
-	panels := (b.Cols + nr - 1) / nr
-	q := &packed{data: make([]float32, b.Rows*panels*nr), stride: panels * nr}
-	bt := b.T()
-	const group = 16 // panels a task
-	p.Run((panels+group-1)/group, func(worker, i int) {
-		j := i * group * nr
-		n := min(group*nr, b.Cols-j)
-		for k0 := 0; k0 < b.Rows; {
-			k := kBlock(k0, b.Rows)
-			packPanels(q.data[k0*q.stride+j*k:], p.ws[worker].stripOf(), &bt, j, n, k0, k, nr)
-			k0 += k
-		}
-	})
-	return Operand{Rows: b.Rows, Cols: b.Cols, packed: q}
-}
-
-// packPanels writes the rows i0 … i0+m-1 of o, over k columns from k0, as panels of w rows to dst. strip is for its own use.
+// packPanels writes the rows i0 … i0+m-1 of o, over k columns (of pairs: k of them) from k0, as panels of w rows to dst. strip is for its own
+// use.
 func packPanels(dst, strip []float32, o *Operand, i0, m, k0, k, w int) {
 	for ; m > 0; m, i0 = m-w, i0+w {
 		panel := dst[:k*w]
@@ -51,6 +18,8 @@ func packPanels(dst, strip []float32, o *Operand, i0, m, k0, k, w int) {
 			at, ras, cas = k0*o.Stride+i0, 1, o.Stride
 		}
 		switch {
+		case o.pairs:
+			packPairs(panel, strip, o, i0, rows, k0, k, w)
 		case rows < w || o.Type == F16 || o.Type == Code4:
 			packStrips(panel, strip, o, i0, rows, k0, k, w)
 		case o.Type == BF16:
@@ -81,3 +50,52 @@ func packStrips(panel, strip []float32, o *Operand, i0, rows, k0, k, w int) {
 		table.pack(panel[l0*w:], w, strip, stripK, 1, n)
 	}
 }
+
+// packPairs packs one panel of pairs, k of them from pair k0 on: elements 2l and 2l+1 of a row, rounded to bfloat16, as the lower and the upper
+// half of one number. An odd last element is paired with 0.
+func packPairs(panel, strip []float32, o *Operand, i0, rows, k0, k, w int) {
+	if o.Trans {
+		packPairsTrans(panel, o, i0, rows, k0, k, w)
+		return
+	}
+	if whole := o.Cols / 2; o.Type == BF16 && rows == w && o.Stride%2 == 0 && k0+k <= whole {
+		table.pack(panel, w, pairsOf(o.Raw[i0*o.Stride+2*k0:]), o.Stride/2, 1, k)
+		return
+	}
+	var wide [2 * stripK]float32
+	for l0 := 0; l0 < k; l0 += stripK {
+		n := min(stripK, k-l0)
+		from := 2 * (k0 + l0)
+		for i := range rows {
+			row := wide[:min(2*n, o.Cols-from)]
+			if at := (i0+i)*o.Stride + from; o.Type == F32 {
+				row = o.F32[at:][:len(row)]
+			} else {
+				o.widen(row, at)
+			}
+			table.roundPairs(strip[i*stripK:][:n], row)
+		}
+		clear(strip[rows*stripK : w*stripK])
+		table.pack(panel[l0*w:], w, strip, stripK, 1, n)
+	}
+}
+
+// packPairsTrans is packPairs of an operand that lies column by column.
+func packPairsTrans(panel []float32, o *Operand, i0, rows, k0, k, w int) {
+	var low, high [maxTile]float32
+	for l := range k {
+		at := 2 * (k0 + l)
+		o.widen(low[:rows], at*o.Stride+i0)
+		if at+1 < o.Cols {
+			o.widen(high[:rows], (at+1)*o.Stride+i0)
+		} else {
+			clear(high[:rows])
+		}
+		for i := range rows {
+			panel[l*w+i] = pair(low[i], high[i])
+		}
+	}
+}
+
+// maxTile is the most rows a panel has.
+const maxTile = 32

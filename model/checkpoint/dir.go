@@ -187,6 +187,17 @@ func isBuffer(name string) bool {
 	return slices.ContainsFunc(buffers, func(end string) bool { return strings.HasSuffix("."+name, end) })
 }
 
+// Release gives the memory that the mapped files take back to the system. Tensors stay valid: what is looked at again is read again.
+func (d *Dir) Release() error {
+	var errs []error
+	for _, f := range d.files {
+		if err := release(f.data); err != nil {
+			errs = append(errs, fmt.Errorf("checkpoint: %s: %w", f.path, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Close unmaps all files.
 func (d *Dir) Close() error {
 	var errs []error

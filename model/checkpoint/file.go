@@ -10,6 +10,7 @@ type File struct {
 	path    string
 	tensors []Tensor
 	byName  map[string]int
+	data    []byte // all of the file
 	unmap   func() error
 }
 
@@ -29,7 +30,7 @@ func OpenFile(path string) (*File, error) {
 		unmap()
 		return nil, fmt.Errorf("checkpoint: %s: %w", path, err)
 	}
-	out := &File{path: path, tensors: tensors, byName: map[string]int{}, unmap: unmap}
+	out := &File{path: path, tensors: tensors, byName: map[string]int{}, data: data, unmap: unmap}
 	for i, t := range tensors {
 		out.byName[t.Name] = i
 	}

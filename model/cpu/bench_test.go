@@ -62,8 +62,8 @@ func BenchmarkScore(b *testing.B) {
 	}
 	defer s.Close()
 	batch := benchBatch(c)
-	p, err := newPlan(batch, c)
-	if err != nil {
+	var p plan
+	if err := p.lay(batch, c); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
@@ -71,7 +71,7 @@ func BenchmarkScore(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	report(b, len(p.tokens), flops(c, p))
+	report(b, len(p.tokens), flops(c, &p))
 }
 
 func BenchmarkForwardBackward(b *testing.B) {
@@ -82,8 +82,8 @@ func BenchmarkForwardBackward(b *testing.B) {
 	}
 	defer e.Close()
 	batch := benchBatch(c)
-	p, err := newPlan(batch, c)
-	if err != nil {
+	var p plan
+	if err := p.lay(batch, c); err != nil {
 		b.Fatal(err)
 	}
 	dLogp := make([]float32, len(p.target))
@@ -98,5 +98,5 @@ func BenchmarkForwardBackward(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	report(b, len(p.tokens), 3*flops(c, p))
+	report(b, len(p.tokens), 3*flops(c, &p))
 }

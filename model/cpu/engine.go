@@ -10,7 +10,9 @@ import (
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
 	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/activation"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/arena"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/attention"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/keep"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/parallel"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/rotary"
 )
@@ -42,15 +44,23 @@ type Engine struct {
 	act                 activation.Func
 	rotary, local       *rotary.Table // of layers, and of those with a window; nil where there is none
 	headVocab, headRows int
-	arena               arena
+	arena               arena.Arena
+	rank                int // the adapter's greatest
 	lowRank             lowRank
-	kept                *run // of the last Forward, until Backward
+	batch               run
+	kept                bool  // batch is that of the last Forward, until Backward
+	held                int64 // bytes of weights and gradients
+	bound               model.MemoryLimit
+
+	// The backward pass ends at layer lowest, and needs the gradient of its input only where the embedding below is trained.
+	lowest int
+	below  bool
 
 	// rows counts the rows that the blocks' matrix products went over, for tests: a shared prompt must count once.
 	rows struct{ forward, backward int }
 }
 
-var _ model.Trainable = (*Engine)(nil)
+var _ model.MemoryPlanner = (*Engine)(nil)
 
 // NewScorer returns a Scorer over the weights of d, which stay where they are mapped: close d after the Scorer.
 func NewScorer(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Scorer, error) {
@@ -100,6 +110,9 @@ func NewTrainable(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Traina
 		return nil, ErrFrozen
 	}
 	held, params, err := loadTrainable(cfg, d.Tensor)
+	if err == nil {
+		err = d.Release()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +123,17 @@ func newEngine(c *model.Config, held map[string]tensor, params []model.Param, o 
 	pool := simd.NewPool(o.Threads)
 	e := &Engine{cfg: c, w: assemble(c, held), params: params, pool: pool, threads: parallel.Threads{Pool: pool},
 		attn: attention.New(c), act: activation.Of(c.Activation), rotary: rotary.New(c.Rope, c.HeadDim),
-		headVocab: headVocab, headRows: headRows}
+		headVocab: headVocab, headRows: headRows, held: bytesOf(held)}
+	e.batch = run{tiles: make([]attention.Tile, pool.Threads()), keeps: make([]keep.Level, c.Layers)}
+	if o.Adapter != nil {
+		for _, m := range o.Adapter.Modules {
+			e.rank = max(e.rank, m.A.Shape[0])
+		}
+	}
+	e.below = e.w.embed.dw != nil || e.w.positions.dw != nil
+	for !e.below && e.lowest < c.Layers && !e.w.layers[e.lowest].trained() {
+		e.lowest++
+	}
 	e.local = e.rotary
 	if c.Local != nil {
 		e.local = rotary.New(*c.Local, c.HeadDim)
@@ -144,64 +167,65 @@ func (e *Engine) Close() error {
 	if e.pool != nil {
 		e.pool.Close()
 	}
-	e.pool, e.kept, e.arena, e.lowRank = nil, nil, arena{}, lowRank{}
-	return nil
+	e.pool, e.kept = nil, false
+	return e.arena.Free()
 }
 
 // Score computes the log-probabilities of the batch's completion tokens.
 func (e *Engine) Score(ctx context.Context, b model.Batch, want model.Want) (model.Scores, error) {
-	s, _, err := e.run(ctx, b, want, toScore)
-	return s, err
+	return e.run(ctx, b, want, toScore)
 }
 
 // Forward is Score that keeps what Backward needs.
 func (e *Engine) Forward(ctx context.Context, b model.Batch, want model.Want) (model.Scores, error) {
-	s, r, err := e.run(ctx, b, want, toTrain)
-	e.kept = r
+	s, err := e.run(ctx, b, want, toTrain)
+	e.kept = err == nil
 	return s, err
 }
 
 // run takes a batch through the model.
-func (e *Engine) run(ctx context.Context, b model.Batch, want model.Want, why purpose) (model.Scores, *run, error) {
-	e.kept = nil // its memory is about to be used again
-	p, err := newPlan(b, e.cfg)
-	if err != nil {
-		return model.Scores{}, nil, err
+func (e *Engine) run(ctx context.Context, b model.Batch, want model.Want, why purpose) (model.Scores, error) {
+	e.kept = false // its memory is about to be used again
+	r := &e.batch
+	if err := r.lay(b, e.cfg); err != nil {
+		return model.Scores{}, err
 	}
-	r := e.newRun(p, why)
+	if err := e.prepare(r, why); err != nil {
+		return model.Scores{}, err
+	}
 	if want&model.WantRouters != 0 && e.cfg.Experts != nil {
-		for range p.groups {
+		for range r.groups {
 			n := e.cfg.Experts.Count
 			r.routers = append(r.routers, model.Router{Chosen: make([]float64, n), Prob: make([]float64, n)})
 		}
 	}
 	for _, table := range []*rotary.Table{e.rotary, e.local} {
 		if table != nil {
-			table.Grow(p.longest)
+			table.Grow(r.longest)
 		}
 	}
 	e.lookup(r)
 	for i := range e.w.layers {
 		if err := ctx.Err(); err != nil {
-			return model.Scores{}, nil, err
+			return model.Scores{}, err
 		}
 		e.forward(r, i)
 	}
 	s, err := e.predictAll(ctx, r, want)
 	if err != nil {
-		return model.Scores{}, nil, err
+		return model.Scores{}, err
 	}
-	s.Routers = r.routers
-	return s, r, nil
+	s.Routers, r.routers = r.routers, nil
+	return s, nil
 }
 
 // Backward adds to the gradients, given d loss / d logp of the last Forward's scored tokens and d loss / d Router.Prob of its groups, or
 // nil. After an error they are incomplete.
 func (e *Engine) Backward(ctx context.Context, dLogp []float32, dRouter [][]float32) error {
-	r := e.kept
-	if r == nil {
+	if !e.kept {
 		return ErrNoForward
 	}
+	r := &e.batch
 	if len(dLogp) != len(r.target) {
 		return fmt.Errorf("cpu: Backward was given %d gradients for %d scored tokens", len(dLogp), len(r.target))
 	}
@@ -209,16 +233,18 @@ func (e *Engine) Backward(ctx context.Context, dLogp []float32, dRouter [][]floa
 		return fmt.Errorf("cpu: Backward was given %d routers' gradients for %d groups", len(dRouter), len(r.groups))
 	}
 	r.grads.dRouter = dRouter
-	e.kept = nil
+	e.kept = false
 	if err := e.predictBackward(ctx, r, dLogp); err != nil {
 		return err
 	}
-	for i := len(e.w.layers) - 1; i >= 0; i-- {
+	for i := len(e.w.layers) - 1; i >= e.lowest; i-- {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		e.backward(r, i)
 	}
-	e.lookupBackward(r)
+	if e.below {
+		e.lookupBackward(r)
+	}
 	return nil
 }

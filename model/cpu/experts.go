@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/steelyard-ml/steelyard/internal/simd"
-	"github.com/steelyard-ml/steelyard/model"
 )
 
 // A mixture of experts gives a token x
@@ -25,25 +24,24 @@ type mixture struct {
 	ends    []int32   // (E) the slot behind an expert's last
 }
 
-func newMixture(x *model.Experts, t int, take func(int) []float32) mixture {
-	n := t * x.TopK
-	return mixture{
-		probs: take(t * x.Count), weights: take(n),
-		slots: make([]int32, n), experts: make([]int32, n), tokens: make([]int32, n), ends: make([]int32, x.Count),
-	}
-}
-
-// mix computes out (T, C), what the layer's experts give x (T, C).
-func (e *Engine) mix(r *run, w *layer, l *activations, out, x []float32) {
-	c, m, k := e.cfg.Hidden, &l.mixture, e.cfg.Experts.TopK
+// openExperts chooses the experts of x (T, C) and computes their gateUp.
+func (e *Engine) openExperts(r *run, w *layer, l *activations, x []float32) {
+	c, m := e.cfg.Hidden, &l.mixture
 	e.route(w, m, x)
 	if r.routers != nil {
 		e.tallyRouters(r, m)
 	}
 	e.gather(r.slotX, x, m)
 	e.eachExpert(w, m, func(net *network, from, to int) {
+		e.open(net, l.gateUp[from*net.wide():to*net.wide()], r.slotX[from*c:to*c])
+	})
+}
+
+// closeExperts computes out (T, C), what the layer's experts give.
+func (e *Engine) closeExperts(r *run, w *layer, l *activations, out []float32) {
+	c, m, k := e.cfg.Hidden, &l.mixture, e.cfg.Experts.TopK
+	e.eachExpert(w, m, func(net *network, from, to int) {
 		gateUp, ff := l.gateUp[from*net.wide():to*net.wide()], r.ff[from*net.width():to*net.width()]
-		e.open(net, gateUp, r.slotX[from*c:to*c])
 		e.activate(net, ff, gateUp)
 		e.weigh(m, ff, net.width(), from)
 		e.apply(&net.down, r.slotY[from*c:], c, ff)

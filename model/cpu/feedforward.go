@@ -3,15 +3,22 @@ package cpu
 // A feed-forward network of a layer, or of one expert on the rows that it was given. Legend: n rows; F its width; W = 2F with a gate, whose
 // output stands before up's in a row, else F.
 
-// forwardMLP computes what the second half of a layer gives x, in r.out, or in l.mlpOut where a norm follows.
-func (e *Engine) forwardMLP(r *run, w *layer, l *activations, x []float32) {
-	out := e.behind(l.mlpOut, r.out)
+// openMLP computes what the second half of a layer begins with: l.gateUp, and which experts a token of x has.
+func (e *Engine) openMLP(r *run, w *layer, l *activations, x []float32) {
 	if w.expert != nil {
-		e.mix(r, w, l, out, x)
+		e.openExperts(r, w, l, x)
 		return
 	}
-	ff := r.ff[:len(r.tokens)*w.mlp.width()]
 	e.open(&w.mlp, l.gateUp, x)
+}
+
+// closeMLP computes from there what the second half gives, out.
+func (e *Engine) closeMLP(r *run, w *layer, l *activations, out []float32) {
+	if w.expert != nil {
+		e.closeExperts(r, w, l, out)
+		return
+	}
+	ff := r.ff[:len(out)/e.cfg.Hidden*w.mlp.width()]
 	e.activate(&w.mlp, ff, l.gateUp)
 	e.apply(&w.mlp.down, out, e.cfg.Hidden, ff)
 }

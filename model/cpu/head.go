@@ -71,7 +71,8 @@ func (t *tally) raise(top float32) {
 func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model.Scores, error) {
 	n := len(r.target)
 	s := newScores(n, want)
-	tallies := make([]tally, min(n, e.headRows))
+	r.tallies = room(r.tallies, min(n, e.headRows))
+	tallies := r.tallies
 	for from := 0; from < n; from += e.headRows {
 		if err := ctx.Err(); err != nil {
 			return model.Scores{}, err

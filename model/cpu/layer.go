@@ -4,36 +4,64 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/attention"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/keep"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/norm"
 )
 
-// forward runs layer i: from its input r.x[i] it computes what its backward pass reads and r.x[i+1]. It may be run again.
+// forward runs layer i: from its input r.x[i] it computes what its backward pass reads and r.x[i+1].
 func (e *Engine) forward(r *run, i int) {
 	w, l := &e.w.layers[i], &r.layers[i]
-	x, next := r.x[i], r.x[i+1]
+	e.attend(r, i)
+	in, out := e.before(r, &w.mlpNorm, e.between(r, i)), e.behind(l.mlpOut, r.out)
+	step := r.mlpRows * e.cfg.Hidden
+	for at := 0; at < len(out); at += step {
+		end := min(at+step, len(out))
+		e.openMLP(r, w, l, in[at:end])
+		e.closeMLP(r, w, l, out[at:end])
+	}
+	e.after(&w.mlpPost, r.out, l.mlpOut)
+	e.sum(r.x[i+1], l.mid, r.out)
+}
 
+// attend runs the first half of layer i: from r.x[i] to l.mid.
+func (e *Engine) attend(r *run, i int) {
+	w, l, x := &e.w.layers[i], &r.layers[i], r.x[i]
 	e.project(r, w, l, e.before(r, &w.attnNorm, x))
 	e.attn.Forward(e.pool, w.attn, r.tiles, r.queries, l.qkv, l.attn, l.lse)
 	e.apply(&w.o, e.behind(l.attnOut, r.out), e.cfg.Hidden, l.attn)
 	e.after(&w.attnPost, r.out, l.attnOut)
-
-	if e.cfg.Parallel {
-		e.sum(l.mid, x, r.out) // the other half's output is added to it
-		e.forwardMLP(r, w, l, e.before(r, &w.mlpNorm, x))
-	} else {
-		e.sum(l.mid, x, r.out)
-		e.forwardMLP(r, w, l, e.before(r, &w.mlpNorm, l.mid))
-	}
-	e.after(&w.mlpPost, r.out, l.mlpOut)
-	e.sum(next, l.mid, r.out)
+	e.sum(l.mid, x, r.out)
 }
 
-// backward takes the gradient of layer i's output, in r.grads.x, to that of its input, in the same place.
-func (e *Engine) backward(r *run, i int) {
-	w, l, d := &e.w.layers[i], &r.layers[i], &r.grads
-	x, mid := r.x[i], l.mid
+// between returns what the second half of layer i reads.
+func (e *Engine) between(r *run, i int) []float32 {
 	if e.cfg.Parallel {
-		mid = x
+		return r.x[i] // l.mid is what its output is added to
+	}
+	return r.layers[i].mid
+}
+
+// again computes what layer i has not kept, by the operations that computed it first.
+func (e *Engine) again(r *run, i int) {
+	w, l, level := &e.w.layers[i], &r.layers[i], r.keeps[i]
+	if level == keep.Input {
+		e.attend(r, i)
+	}
+	if level != keep.All {
+		e.openMLP(r, w, l, e.before(r, &w.mlpNorm, e.between(r, i)))
+	}
+	if level == keep.Input && l.mlpOut != nil {
+		e.closeMLP(r, w, l, l.mlpOut)
+	}
+}
+
+// backward takes the gradient of layer i's output, in r.grads.x, to that of its input, in the same place; where nothing below is trained,
+// that is left incomplete.
+func (e *Engine) backward(r *run, i int) {
+	e.again(r, i)
+	w, l, d := &e.w.layers[i], &r.layers[i], &r.grads
+	x, mid := r.x[i], e.between(r, i)
+	if e.cfg.Parallel {
 		copy(d.half, d.x) // both halves have the gradient of the output
 	}
 
@@ -51,7 +79,11 @@ func (e *Engine) backward(r *run, i int) {
 	e.attn.Backward(e.pool, w.attn, r.tiles, d.sweep, r.queries, d.keys, attention.Gradient{
 		QKV: l.qkv, DQKV: d.qkv, LSE: l.lse, Delta: d.delta, Out: l.attn, DOut: d.attn,
 	})
-	e.projectBackward(r, w, l, e.before(r, &w.attnNorm, x))
+	if i == e.lowest && !e.below && w.attnNorm.DG == nil && w.attnNorm.DB == nil {
+		e.projectBackward(r, w, l, nil, e.before(r, &w.attnNorm, x))
+		return
+	}
+	e.projectBackward(r, w, l, d.norm, e.before(r, &w.attnNorm, x))
 	e.beforeBackward(r, &w.attnNorm, x)
 }
 

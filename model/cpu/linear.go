@@ -41,14 +41,16 @@ const (
 	accumulate mode = true
 )
 
-// applyBackward computes dx = dy·W, or adds it to dx, and adds dyᵀ·x to dW and the sum of dy's rows to db. dy has a row every ldy
+// applyBackward computes dx = dy·W, or adds it to dx, unless dx is nil, and adds dyᵀ·x to dW and the sum of dy's rows to db. dy has a row every ldy
 // elements; dx and x are (rows, in). The sums over rows run in the rows' order.
 func (e *Engine) applyBackward(l *linear, dx []float32, m mode, dy []float32, ldy int, x []float32) {
 	out, in := l.w.Rows, l.w.Cols
 	rows := len(x) / in
 	g := strided(dy, rows, out, ldy)
-	e.rows.backward += rows
-	simd.Gemm(e.pool, dx, in, g, l.w, bool(m))
+	if dx != nil {
+		e.rows.backward += rows
+		simd.Gemm(e.pool, dx, in, g, l.w, bool(m))
+	}
 	if l.lora != nil {
 		e.applyLowBackward(l.lora, dx, g, x)
 	}

@@ -20,20 +20,12 @@ type lora struct {
 	scale  float32      // s
 }
 
-// A lowRank is the engine's room for h and dh, (T, r) each; linears use it in turn.
+// A lowRank is the engine's room for h and dh, (T, r) each for the greatest rank; linears use it in turn.
 type lowRank struct{ h, dh []float32 }
-
-// room returns n elements of a buffer, which grows where it must.
-func room(buf *[]float32, n int) []float32 {
-	if cap(*buf) < n {
-		*buf = make([]float32, n)
-	}
-	return (*buf)[:n]
-}
 
 // low computes h for the rows of x.
 func (e *Engine) low(l *lora, x []float32, rows int) []float32 {
-	h := room(&e.lowRank.h, rows*l.a.Rows)
+	h := e.lowRank.h[:rows*l.a.Rows]
 	simd.Gemm(e.pool, h, l.a.Rows, simd.Matrix(x, rows, l.a.Cols), l.a.T(), false)
 	e.threads.Chunks(len(h), func(from, to int) { simd.Scale(h[from:to], l.scale) })
 	return h
@@ -45,21 +37,23 @@ func (e *Engine) applyLow(l *lora, y []float32, ldy int, x []float32, rows int) 
 	simd.Gemm(e.pool, y, ldy, simd.Matrix(h, rows, l.a.Rows), l.b.T(), true)
 }
 
-// applyLowBackward adds dh·A to dx, dhᵀ·x to dA and dyᵀ·h to dB, where dh = s·(dy·B). The sums over rows run in the rows' order.
+// applyLowBackward adds dh·A to dx, unless that is nil, dhᵀ·x to dA and dyᵀ·h to dB, where dh = s·(dy·B). The sums over rows run in the rows' order.
 func (e *Engine) applyLowBackward(l *lora, dx []float32, dy simd.Operand, x []float32) {
 	rows, r, in, out := dy.Rows, l.a.Rows, l.a.Cols, l.b.Rows
 	if l.db != nil {
 		h := e.low(l, x, rows)
 		simd.Gemm(e.pool, l.db, r, dy.T(), simd.Matrix(h, rows, r), true)
 	}
-	dh := room(&e.lowRank.dh, rows*r)
+	dh := e.lowRank.dh[:rows*r]
 	simd.Gemm(e.pool, dh, r, dy, l.b.Block(0, out, 0, r), false)
 	e.threads.Chunks(len(dh), func(from, to int) { simd.Scale(dh[from:to], l.scale) })
 	g := simd.Matrix(dh, rows, r)
 	if l.da != nil {
 		simd.Gemm(e.pool, l.da, in, g.T(), simd.Matrix(x, rows, in), true)
 	}
-	simd.Gemm(e.pool, dx, in, g, l.a, true)
+	if dx != nil {
+		simd.Gemm(e.pool, dx, in, g, l.a, true)
+	}
 }
 
 // adapt adds an adapter to the tensors of its base. With train it makes what the adapter holds, and nothing else, trainable; the order

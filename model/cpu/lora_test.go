@@ -242,3 +242,42 @@ func TestSavedModuleInFourBits(t *testing.T) {
 		t.Errorf("got error %v", err)
 	}
 }
+
+// The backward pass ends where nothing below is trained: the gradients are what they are when it goes on, and fewer products are computed.
+func TestBackwardEndsAtTheLowestTrained(t *testing.T) {
+	for _, s := range everyKind {
+		if s.model().Names.Transposed {
+			continue // randomAdapter adapts Linear modules alone
+		}
+		t.Run(s.name, func(t *testing.T) {
+			w := randomWeights(s.model(), 3)
+			b := batchOf(samples(s.cfg.Vocab, 4)...)
+			d := randomGradient(b.Scored(), 6)
+			for from := range s.cfg.Layers {
+				step := func(whole bool) (map[string][]float32, int) {
+					a := randomAdapter(s, w, 0.3)
+					a.Modules = slices.DeleteFunc(a.Modules, func(m adapter.Module) bool {
+						return !slices.ContainsFunc([]int{from, s.cfg.Layers - 1}, func(i int) bool { return strings.HasPrefix(m.Name, model.Layer("*", i)+".") })
+					})
+					e := s.adapted(t, w, checkpoint.F32, true, Options{Adapter: a})
+					if e.lowest != from || e.below {
+						t.Fatalf("the lowest trained layer is %d, and below it %v; want %d", e.lowest, e.below, from)
+					}
+					if whole {
+						e.lowest, e.below = 0, true
+					}
+					_, grads := train(t, e, b, d)
+					return grads, e.rows.backward
+				}
+				want, most := step(true)
+				got, rows := step(false)
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("adapted from layer %d: %s", from, diff)
+				}
+				if rows >= most {
+					t.Errorf("adapted from layer %d: products went over %d rows, and over %d when it goes on", from, rows, most)
+				}
+			}
+		})
+	}
+}

@@ -11,6 +11,7 @@ import (
 type plan struct {
 	tokens  []int32            // (T)
 	pos     []int32            // (T) position of every row
+	spans   []attention.Span   // of all groups
 	groups  [][]attention.Span // a group's prompt, then its completions
 	groupOf []int32            // (T) the group of every row
 	copies  []float32          // (T) how many sequences a row stands for: a prompt's, one a completion
@@ -19,59 +20,80 @@ type plan struct {
 	longest int                // positions needed
 }
 
-// newPlan lays out a batch, or says what is wrong with it.
-func newPlan(b model.Batch, c *model.Config) (*plan, error) {
-	p := &plan{tokens: b.Tokens, pos: make([]int32, len(b.Tokens)),
-		groupOf: make([]int32, len(b.Tokens)), copies: make([]float32, len(b.Tokens))}
+// lay lays out a batch in the memory of an earlier one, or says what is wrong with it.
+func (p *plan) lay(b model.Batch, c *model.Config) error {
+	n, segments := len(b.Tokens), 0
+	for _, g := range b.Groups {
+		segments += 1 + len(g.Completions)
+	}
+	*p = plan{tokens: b.Tokens, pos: room(p.pos, n), groupOf: room(p.groupOf, n), copies: room(p.copies, n),
+		spans: room(p.spans, segments)[:0], groups: p.groups[:0], predict: p.predict[:0], target: p.target[:0]}
 	if len(b.Groups) == 0 {
-		return nil, fmt.Errorf("cpu: the batch is empty: it needs at least one group")
+		return fmt.Errorf("cpu: the batch is empty: it needs at least one group")
 	}
 	row := 0
 	for i, g := range b.Groups {
-		spans, err := p.group(g, row)
-		if err != nil {
-			return nil, fmt.Errorf("cpu: group %d of the batch: %w", i, err)
+		if err := p.group(g, row); err != nil {
+			return fmt.Errorf("cpu: group %d of the batch: %w", i, err)
 		}
-		p.groups = append(p.groups, spans)
 		row += g.Tokens()
 	}
 	if row != len(b.Tokens) {
-		return nil, fmt.Errorf("cpu: the batch has %d tokens, but its groups have %d", len(b.Tokens), row)
+		return fmt.Errorf("cpu: the batch has %d tokens, but its groups have %d", len(b.Tokens), row)
 	}
 	if p.longest > c.MaxPositions {
-		return nil, fmt.Errorf("cpu: a sequence has %d tokens, the model has %d positions (max_position_embeddings): cut it with max_length",
+		return fmt.Errorf("cpu: a sequence has %d tokens, the model has %d positions (max_position_embeddings): cut it with max_length",
 			p.longest, c.MaxPositions)
 	}
 	for i, id := range b.Tokens {
 		if id < 0 || int(id) >= c.Vocab {
-			return nil, fmt.Errorf("cpu: token %d of the batch is %d, outside the vocabulary of %d: tokenizer and model do not belong together",
+			return fmt.Errorf("cpu: token %d of the batch is %d, outside the vocabulary of %d: tokenizer and model do not belong together",
 				i, id, c.Vocab)
 		}
 	}
 	p.predictions()
-	return p, nil
+	return nil
+}
+
+// sizes returns what the buffers grow with.
+func (p *plan) sizes() sizes {
+	s := sizes{tokens: len(p.tokens), scored: len(p.target)}
+	for _, pos := range p.pos {
+		s.keys += int(pos) + 1
+	}
+	return s
+}
+
+// room returns n elements of a buffer, or of a new one where that is too small.
+func room[T any](buf []T, n int) []T {
+	if cap(buf) < n {
+		return make([]T, n)
+	}
+	return buf[:n]
 }
 
 // group places a group's segments from a row on.
-func (p *plan) group(g model.Group, row int) ([]attention.Span, error) {
+func (p *plan) group(g model.Group, row int) error {
 	if g.Prompt < 1 {
-		return nil, fmt.Errorf("its prompt has %d tokens: the first token of a completion needs one to be predicted from", g.Prompt)
+		return fmt.Errorf("its prompt has %d tokens: the first token of a completion needs one to be predicted from", g.Prompt)
 	}
 	if len(g.Completions) == 0 {
-		return nil, fmt.Errorf("it has no completion")
+		return fmt.Errorf("it has no completion")
 	}
-	spans := []attention.Span{{Row: row, Pos: 0, N: g.Prompt}}
+	first := len(p.spans)
+	p.spans = append(p.spans, attention.Span{Row: row, Pos: 0, N: g.Prompt})
 	row += g.Prompt
 	for i, n := range g.Completions {
 		if n < 1 {
-			return nil, fmt.Errorf("its completion %d has %d tokens: it needs at least one", i, n)
+			return fmt.Errorf("its completion %d has %d tokens: it needs at least one", i, n)
 		}
-		spans = append(spans, attention.Span{Row: row, Pos: g.Prompt, N: n})
+		p.spans = append(p.spans, attention.Span{Row: row, Pos: g.Prompt, N: n})
 		row += n
 	}
 	if row > len(p.tokens) {
-		return nil, fmt.Errorf("it ends at token %d of %d", row, len(p.tokens))
+		return fmt.Errorf("it ends at token %d of %d", row, len(p.tokens))
 	}
+	spans := p.spans[first:len(p.spans):len(p.spans)]
 	for k, s := range spans {
 		copies := float32(1)
 		if k == 0 {
@@ -83,7 +105,8 @@ func (p *plan) group(g model.Group, row int) ([]attention.Span, error) {
 		}
 		p.longest = max(p.longest, s.Pos+s.N)
 	}
-	return spans, nil
+	p.groups = append(p.groups, spans)
+	return nil
 }
 
 // predictions lists the scored tokens, each with the row that predicts it: the row before it, or, for the first of a completion, the

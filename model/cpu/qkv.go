@@ -48,8 +48,8 @@ func (e *Engine) limit(r *run, w *layer, qkv, raw []float32) {
 	}
 }
 
-// projectBackward takes the gradient of queries, keys and values as attention read them, in r.grads.qkv, to that of x, in r.grads.norm.
-func (e *Engine) projectBackward(r *run, w *layer, l *activations, x []float32) {
+// projectBackward takes the gradient of queries, keys and values as attention read them, in r.grads.qkv, to that of x, dx, unless that is nil.
+func (e *Engine) projectBackward(r *run, w *layer, l *activations, dx, x []float32) {
 	d := &r.grads
 	wide := e.attn.Wide()
 	e.rotate(r, w, d.qkv, rotary.Backwards)
@@ -61,12 +61,12 @@ func (e *Engine) projectBackward(r *run, w *layer, l *activations, x []float32) 
 		w.kNorm.Backward(e.threads, d.qkv, d.qkv, l.raw, k)
 	}
 	if w.qkv.w.Rows > 0 {
-		e.applyBackward(&w.qkv, d.norm, replace, d.qkv, wide, x)
+		e.applyBackward(&w.qkv, dx, replace, d.qkv, wide, x)
 		return
 	}
-	e.applyBackward(&w.q, d.norm, replace, d.qkv[e.attn.Query(0):], wide, x)
-	e.applyBackward(&w.k, d.norm, accumulate, d.qkv[e.attn.Key(0):], wide, x)
-	e.applyBackward(&w.v, d.norm, accumulate, d.qkv[e.attn.Value(0):], wide, x)
+	e.applyBackward(&w.q, dx, replace, d.qkv[e.attn.Query(0):], wide, x)
+	e.applyBackward(&w.k, dx, accumulate, d.qkv[e.attn.Key(0):], wide, x)
+	e.applyBackward(&w.v, dx, accumulate, d.qkv[e.attn.Value(0):], wide, x)
 }
 
 // clipBackward clears the gradient of what lay beyond the limit.

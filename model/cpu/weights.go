@@ -114,6 +114,46 @@ func loadTrainable(c *model.Config, from source) (map[string]tensor, []model.Par
 	return held, params, nil
 }
 
+// bytesOf returns what tensors, their gradients and their adapters take.
+func bytesOf(held map[string]tensor) (n int64) {
+	floats := func(all ...[]float32) {
+		for _, x := range all {
+			n += 4 * int64(len(x))
+		}
+	}
+	for _, t := range held {
+		floats(t.op.F32, t.grad)
+		n += 2 * int64(len(t.op.Raw))
+		if t.op.Codes != nil {
+			n += int64(len(t.op.Codes.Data))
+			floats(t.op.Codes.Scales)
+		}
+		if l := t.lora; l != nil {
+			floats(l.a.F32, l.b.F32, l.da, l.db)
+		}
+	}
+	return n
+}
+
+// trained says whether something of the layer has a gradient.
+func (l *layer) trained() bool {
+	linears := []*linear{&l.qkv, &l.q, &l.k, &l.v, &l.o, &l.router}
+	for _, net := range append([]network{l.mlp}, l.expert...) {
+		linears = append(linears, &net.gateUp, &net.gate, &net.up, &net.down)
+	}
+	for _, x := range linears {
+		if x.dw != nil || x.db != nil || x.lora != nil && x.lora.da != nil {
+			return true
+		}
+	}
+	for _, n := range []*norm.Norm{&l.attnNorm, &l.attnPost, &l.mlpNorm, &l.mlpPost, &l.qNorm, &l.kNorm} {
+		if n.DG != nil || n.DB != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // matrixShape reads a vector as one row.
 func matrixShape(shape []int) (rows, cols int) {
 	if len(shape) == 1 {

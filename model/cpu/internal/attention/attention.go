@@ -102,10 +102,9 @@ type QueryTask struct {
 	head    int // g, of the keys
 }
 
-// QueryTasks cuts a batch's attention into tasks, the longest first, so that the threads end together. A group is a prompt's span and its
-// completions'.
-func (a *Attention) QueryTasks(groups [][]Span) []QueryTask {
-	var tasks []QueryTask
+// QueryTasks cuts a batch's attention into tasks, the longest first, so that the threads end together, and appends them to what is an empty
+// slice. A group is a prompt's span and its completions'.
+func (a *Attention) QueryTasks(tasks []QueryTask, groups [][]Span) []QueryTask {
 	for _, group := range groups {
 		for i, s := range group {
 			for queries := range s.blocks(a.QueryBlock) {
@@ -137,6 +136,7 @@ type Tile struct {
 // Cut takes the tile's memory, for a backward pass too.
 func (t *Tile) Cut(take func(int) []float32, a *Attention, backward, capped bool) {
 	rows := a.Shared() * a.QueryBlock
+	*t = Tile{ws: t.ws}
 	t.q, t.s, t.o = take(rows*a.Dim), take(rows*a.KeyBlock), take(rows*a.Dim)
 	t.top, t.sum = take(rows), take(rows)
 	if !backward {

@@ -25,9 +25,8 @@ type KeyTask struct {
 	head    int
 }
 
-// KeyTasks cuts the second pass into tasks, the longest first.
-func (a *Attention) KeyTasks(groups [][]Span) []KeyTask {
-	var tasks []KeyTask
+// KeyTasks cuts the second pass into tasks, the longest first, and appends them to what is an empty slice.
+func (a *Attention) KeyTasks(tasks []KeyTask, groups [][]Span) []KeyTask {
 	for _, group := range groups {
 		for i, s := range group {
 			for keys := range s.blocks(a.KeyBlock) {

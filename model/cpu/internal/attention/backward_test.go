@@ -41,7 +41,7 @@ func TestSweepAndPasses(t *testing.T) {
 			for i := range tiles {
 				tiles[i].Cut(func(n int) []float32 { return make([]float32, n) }, &a, true, true)
 			}
-			queries := a.QueryTasks(groups)
+			queries := a.QueryTasks(nil, groups)
 			g := Gradient{QKV: normals(rows * a.Wide()), LSE: make([]float32, rows*a.Heads), Delta: make([]float32, rows*a.Heads),
 				Out: make([]float32, rows*a.Heads*a.Dim), DOut: normals(rows * a.Heads * a.Dim)}
 			a.Forward(pool, l, tiles, queries, g.QKV, g.Out, g.LSE)
@@ -54,7 +54,7 @@ func TestSweepAndPasses(t *testing.T) {
 			a.Backward(pool, l, tiles, sweep, nil, nil, g)
 			want := g.DQKV
 			g.DQKV = normals(rows * a.Wide())
-			a.Backward(pool, l, tiles, nil, queries, a.KeyTasks(groups), g)
+			a.Backward(pool, l, tiles, nil, queries, a.KeyTasks(nil, groups), g)
 			if !slices.Equal(g.DQKV, want) {
 				t.Errorf("layer %+v, interleaved %v: sweep and passes differ", l, interleaved)
 			}

@@ -1,0 +1,80 @@
+package simd
+
+import (
+	"math"
+	"unsafe"
+)
+
+// A pair is two bfloat16 numbers in the bits of a float32: an even element of a row in the lower half, the next in the upper.
+
+// roundBF16 rounds to bfloat16, to nearest, ties to even. A NaN stays one.
+func roundBF16(x float32) uint16 {
+	b := math.Float32bits(x)
+	if x != x {
+		return uint16(b>>16) | 0x40
+	}
+	return uint16((b + 0x7fff + b>>16&1) >> 16)
+}
+
+func pair(low, high float32) float32 {
+	return math.Float32frombits(uint32(roundBF16(high))<<16 | uint32(roundBF16(low)))
+}
+
+// pairsOf views bfloat16 numbers as pairs, where memory is little-endian, as it is on every machine with an assembly of its own.
+func pairsOf(raw []uint16) []float32 {
+	if !littleEndian {
+		f := make([]float32, len(raw)/2)
+		for i := range f {
+			f[i] = math.Float32frombits(uint32(raw[2*i+1])<<16 | uint32(raw[2*i]))
+		}
+		return f
+	}
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(raw))), len(raw)/2)
+}
+
+// roundPairsGeneric is, with 0 for an odd last one,
+//
+//	for i := range dst {
+//		dst[i] = pair(src[2*i], src[2*i+1])
+//	}
+func roundPairsGeneric(dst, src []float32) {
+	for i := range dst {
+		high := float32(0)
+		if 2*i+1 < len(src) {
+			high = src[2*i+1]
+		}
+		dst[i] = pair(src[2*i], high)
+	}
+}
+
+// microPairsGeneric is microGeneric of pairs, with dotPair for fma.
+func microPairsGeneric(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
+	for i := range rows {
+		row := c[i*ldc:][:cols]
+		if !add {
+			clear(row)
+		}
+		for l := range k {
+			x := a[i*ras+l*cas]
+			for j, y := range b[l*ldb:][:cols] {
+				row[j] = dotPair(row[j], x, y)
+			}
+		}
+	}
+}
+
+// dotPair is what VDPBF16PS does with a lane (Intel's manual, volume 2): the pairs' upper halves are multiplied and added to s, then the lower,
+// each in one rounding; subnormal factors, sums and results count as zeros.
+func dotPair(s, x, y float32) float32 {
+	a, b := math.Float32bits(x), math.Float32bits(y)
+	s = flushed(fma(flushed(math.Float32frombits(a&0xffff0000)), flushed(math.Float32frombits(b&0xffff0000)), flushed(s)))
+	return flushed(fma(flushed(math.Float32frombits(a<<16)), flushed(math.Float32frombits(b<<16)), s))
+}
+
+// flushed returns x, or a zero of its sign where x is subnormal.
+func flushed(x float32) float32 {
+	if b := math.Float32bits(x); b&0x7f800000 == 0 {
+		return math.Float32frombits(b & 0x80000000)
+	}
+	return x
+}
