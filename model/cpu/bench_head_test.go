@@ -13,8 +13,8 @@ import (
 func BenchmarkHeadTile(b *testing.B) {
 	d, c := open(b, smollm2(b), "config.json")
 	batch := benchBatch(c)
-	p, err := newPlan(batch, c)
-	if err != nil {
+	var p plan
+	if err := p.lay(batch, c); err != nil {
 		b.Fatal(err)
 	}
 	for _, tile := range []struct{ rows, vocab int }{{headRows, headVocab}, {len(p.target), c.Vocab}} {
@@ -38,7 +38,7 @@ func BenchmarkHeadTile(b *testing.B) {
 			if kB, ok := peakKB(); ok {
 				b.ReportMetric(kB/1e3*1.024, "MB")
 			}
-			report(b, len(p.tokens), flops(c, p))
+			report(b, len(p.tokens), flops(c, &p))
 		})
 	}
 }
