@@ -32,7 +32,7 @@ func (b *bench) gemm() error {
 			for _, s := range set.shapes {
 				g.Gauge.Read(threads)
 				for _, layout := range []string{"NT", "NN", "TN"} {
-					p := report.Product{M: s[0], N: s[1], K: s[2], Layout: layout, Threads: threads, Counts: set.counts}
+					p := report.Product{M: s[0], N: s[1], K: s[2], Layout: layout, Kind: report.Float32, Threads: threads, Counts: set.counts}
 					both, err := b.products(g, pool, p)
 					if err != nil {
 						pool.Close()
@@ -48,11 +48,15 @@ func (b *bench) gemm() error {
 	return nil
 }
 
-// products measures a product, and the same with weights of bfloat16 where the layout has weights.
+// products measures a product in all kinds: with weights of bfloat16 where the layout has weights, and in bfloat16 where the machine has that.
 func (b *bench) products(g *report.Gemm, pool *simd.Pool, p report.Product) ([]report.Product, error) {
 	all, seconds := []report.Product{p}, []float64{0}
 	if p.Layout != "TN" {
-		p.BF16 = true
+		p.Kind = report.BF16Weights
+		all, seconds = append(all, p), append(seconds, 0)
+	}
+	if simd.HasBF16() {
+		p.Kind = report.BF16
 		all, seconds = append(all, p), append(seconds, 0)
 	}
 	least := time.Duration(g.Least * float64(time.Second))
@@ -97,14 +101,18 @@ func turns(pool *simd.Pool, p report.Product, least time.Duration) float64 {
 	if p.Layout == "NT" {
 		y = simd.Matrix(y.F32, p.N, p.K).T()
 	}
-	if p.BF16 {
+	multiply := simd.Gemm
+	if p.Kind == report.BF16 {
+		multiply = simd.GemmBF16
+	}
+	if p.Kind == report.BF16Weights {
 		y.Type, y.Raw, y.F32 = simd.BF16, halves(y.F32), nil
 	}
 	c := make([]float32, p.M*p.N)
 	best, sum := time.Duration(0), time.Duration(0)
 	for turn := 0; turn < 3 || sum < least; turn++ {
 		begin := time.Now()
-		simd.Gemm(pool, c, p.N, x, y, false)
+		multiply(pool, c, p.N, x, y, false)
 		took := time.Since(begin)
 		if turn == 0 {
 			continue

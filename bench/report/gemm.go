@@ -6,6 +6,7 @@ import (
 
 	"github.com/steelyard-ml/steelyard/bench/host"
 	"github.com/steelyard-ml/steelyard/bench/work"
+	"github.com/steelyard-ml/steelyard/internal/simd/peak"
 )
 
 // A Gemm is products of matrices, each of OpenBLAS and of ours in turn.
@@ -16,12 +17,19 @@ type Gemm struct {
 	Least    float64 // seconds of turns in a round
 }
 
+// The kinds of products.
+const (
+	Float32     = "float32"
+	BF16Weights = "bfloat16 weights" // B is bfloat16 and widened: arithmetic in float32
+	BF16        = "bfloat16"         // both factors are rounded to bfloat16, sums are float32
+)
+
 // A Product is the best of a shape, layout and number of threads.
 type Product struct {
 	M, N, K  int
 	Layout   string // NT: A·Bᵀ, forward; NN: A·B, the gradient of the input; TN: Aᵀ·B, the gradient of the weights
-	BF16     bool   // B, the weights, are bfloat16
-	Counts   bool   // towards the verdict
+	Kind     string
+	Counts   bool // towards the verdict
 	Threads  int
 	Ours     float64 // operations a second
 	OpenBLAS float64 // of float32; 0 where there is none
@@ -33,13 +41,18 @@ func (p Product) Shape() string { return fmt.Sprintf("%d×%d×%d", p.M, p.N, p.K
 // Operations of a product.
 func (p Product) Operations() float64 { return 2 * float64(p.M) * float64(p.N) * float64(p.K) }
 
-// column is a layout with a type of B.
-type column struct {
-	layout string
-	bf16   bool
+// Share returns the product's share of the peak of its arithmetic.
+func (p Product) Share(r *Report) float64 {
+	if p.Kind == BF16 {
+		return p.Ours / r.Gemm.Gauge.Rate(peak.BF16, p.Threads)
+	}
+	return p.Ours / r.Peak(r.Gemm.Gauge, p.Threads)
 }
 
-var columns = []column{{"NT", false}, {"NN", false}, {"TN", false}, {"NT", true}, {"NN", true}}
+// column is a layout and a kind.
+type column struct{ layout, kind string }
+
+var columns = []column{{"NT", Float32}, {"NN", Float32}, {"TN", Float32}, {"NT", BF16Weights}, {"NN", BF16Weights}, {"NT", BF16}, {"NN", BF16}, {"TN", BF16}}
 
 // A GemmTable is the products on so many threads, a shape a row.
 type GemmTable struct {
@@ -69,7 +82,7 @@ func (g *Gemm) Tables(r *Report) (tables []GemmTable) {
 					at = len(t.Rows)
 					t.Rows = append(t.Rows, GemmRow{p.Shape(), make([]Product, len(columns))})
 				}
-				t.Rows[at].Cells[slices.Index(columns, column{p.Layout, p.BF16})] = p
+				t.Rows[at].Cells[slices.Index(columns, column{p.Layout, p.Kind})] = p
 			}
 			if t.Rows != nil {
 				tables = append(tables, t)
@@ -91,14 +104,13 @@ func (g *Gemm) threads() (all []int) {
 // verdicts are over the shapes that count.
 func (g *Gemm) verdicts(r *Report) (all []work.Verdict) {
 	for _, threads := range g.threads() {
-		peak := r.Peak(g.Gauge, threads)
-		for _, bf16 := range []bool{false, true} {
+		for _, kind := range []string{Float32, BF16Weights} {
 			var shares, ratios []float64
 			for _, p := range g.Products {
-				if p.Threads != threads || p.BF16 != bf16 || !p.Counts {
+				if p.Threads != threads || p.Kind != kind || !p.Counts {
 					continue
 				}
-				shares = append(shares, p.Ours/peak)
+				shares = append(shares, p.Share(r))
 				if p.OpenBLAS > 0 {
 					ratios = append(ratios, p.Ours/p.OpenBLAS)
 				}
@@ -106,14 +118,11 @@ func (g *Gemm) verdicts(r *Report) (all []work.Verdict) {
 			if shares == nil {
 				continue
 			}
-			what := fmt.Sprintf("GEMM, float32, %s", count(threads, "thread"))
-			if bf16 {
-				what = fmt.Sprintf("GEMM, bfloat16 weights, %s", count(threads, "thread"))
-			}
+			what := fmt.Sprintf("GEMM, %s, %s", kind, count(threads, "thread"))
 			all = append(all,
 				work.Verdict{What: what + ": geometric mean of the shares of the peak", Value: work.Geomean(shares), Bound: 0.85, Unit: "%"},
 				work.Verdict{What: what + ": least share of the peak", Value: slices.Min(shares), Bound: 0.75, Unit: "%"})
-			if !bf16 {
+			if kind == Float32 {
 				all = append(all, work.Verdict{What: what + ": geometric mean against OpenBLAS", Value: work.Geomean(ratios), Bound: 0.95, Unit: "%"})
 			}
 		}

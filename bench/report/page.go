@@ -111,11 +111,14 @@ func secondsList(list []float64) string {
 }
 
 // cell is a product in a table: ours / OpenBLAS in GFLOP/s, and ours as a share of the peak.
-func cell(p Product, peak float64) string {
-	if p.Ours == 0 {
+func cell(p Product, r *Report) string {
+	switch {
+	case p.Ours == 0:
 		return none
+	case p.Kind == Float32:
+		return fmt.Sprintf("%s / %s (%s)", giga(p.Ours), giga(p.OpenBLAS), percent(p.Share(r)))
 	}
-	return fmt.Sprintf("%s / %s (%s)", giga(p.Ours), giga(p.OpenBLAS), percent(p.Ours/peak))
+	return fmt.Sprintf("%s (%s)", giga(p.Ours), percent(p.Share(r)))
 }
 
 // verdictCells are the columns of a verdict: what, measured, aim, met.

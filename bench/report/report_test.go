@@ -7,13 +7,15 @@ import (
 
 	"github.com/steelyard-ml/steelyard/bench/host"
 	"github.com/steelyard-ml/steelyard/bench/work"
+	"github.com/steelyard-ml/steelyard/internal/simd/peak"
 	"github.com/steelyard-ml/steelyard/model"
 )
 
 // full is a report with every section, of numbers that are easy to work with: a peak of 100 GFLOP/s on 2 threads and 50 on 1.
 func full() *Report {
 	config := &model.Config{Family: "tiny", Vocab: 10, Hidden: 8, Layers: 3, Heads: 2, KVHeads: 1, HeadDim: 4, Intermediate: 16}
-	gauge := host.Gauge{{Loop: "AVX2 FMA", Float32: true, Threads: 1, Rate: 50e9}, {Loop: "AVX2 FMA", Float32: true, Threads: 2, Rate: 100e9}}
+	gauge := host.Gauge{{Loop: "AVX2 FMA", Float32: true, Threads: 1, Rate: 50e9}, {Loop: "AVX2 FMA", Float32: true, Threads: 2, Rate: 100e9},
+		{Loop: peak.BF16, Threads: 2, Rate: 200e9}}
 	sums := [][2]float64{{-1, -2}}
 	run := func(name, counterpart string, reference, train float64, peak int64, losses ...float64) Run {
 		return Run{Name: name, Peer: counterpart != "", Counterpart: counterpart, Reference: reference, Train: train, TrainPairs: 1, Peak: peak, Losses: losses,
@@ -23,10 +25,11 @@ func full() *Report {
 		Threads: 2, Model: "tiny", Config: config, Weights: 100, Command: "make bench", OpenBLAS: "OpenBLAS 0", Versions: map[string]string{"torch": "2"},
 		Skipped: []string{"nothing"},
 		Gemm: &Gemm{Gauge: gauge, Rounds: 3, Least: 0.1, Products: []Product{
-			{M: 2, N: 3, K: 4, Layout: "NT", Counts: true, Threads: 2, Ours: 81e9, OpenBLAS: 90e9},
-			{M: 2, N: 3, K: 4, Layout: "TN", Counts: true, Threads: 2, Ours: 100e9, OpenBLAS: 80e9},
-			{M: 2, N: 3, K: 4, Layout: "NN", BF16: true, Counts: true, Threads: 2, Ours: 70e9},
-			{M: 2, N: 3, K: 9, Layout: "NT", Threads: 2, Ours: 1e9, OpenBLAS: 200e9 / 3},
+			{M: 2, N: 3, K: 4, Layout: "NT", Kind: Float32, Counts: true, Threads: 2, Ours: 81e9, OpenBLAS: 90e9},
+			{M: 2, N: 3, K: 4, Layout: "TN", Kind: Float32, Counts: true, Threads: 2, Ours: 100e9, OpenBLAS: 80e9},
+			{M: 2, N: 3, K: 4, Layout: "NN", Kind: BF16Weights, Counts: true, Threads: 2, Ours: 70e9},
+			{M: 2, N: 3, K: 4, Layout: "TN", Kind: BF16, Counts: true, Threads: 2, Ours: 120e9},
+			{M: 2, N: 3, K: 9, Layout: "NT", Kind: Float32, Threads: 2, Ours: 1e9, OpenBLAS: 200e9 / 3},
 		}},
 		Passes: &Passes{Gauge: gauge, Pairs: []work.Pair{{Prompt: 2, Chosen: 3, Rejected: 1}}, IDs: []string{"a"}, Steps: 1, Rank: 2, Budget: 4096, Runs: []Run{
 			run(Reference, "", 2, 0, 10), run(Reference, "", 4, 0, 20), run(Full, "", 0, 10, 100, 0.69), run(LoRA, "", 0, 5, 50, 0.69),
@@ -97,7 +100,7 @@ func TestPeakIsNoLessThanOpenBLAS(t *testing.T) {
 	if got := r.Peak(r.Gemm.Gauge, 2); got != 100e9 {
 		t.Errorf("%v", got)
 	}
-	r.Gemm.Products[3].OpenBLAS = 125e9
+	r.Gemm.Products[4].OpenBLAS = 125e9
 	if got := r.Peak(r.Gemm.Gauge, 2); got != 125e9 {
 		t.Errorf("%v, want OpenBLAS's 125e9", got)
 	}
@@ -145,7 +148,7 @@ func TestPage(t *testing.T) {
 	}
 	for _, line := range []string{
 		"| AVX2 FMA | 50 | 100 |",
-		"| 2×3×4 | 81 / 90 (81.0 %) | – | 100 / 80 (100.0 %) | – | 70 / – (70.0 %) |",
+		"| 2×3×4 | 81 / 90 (81.0 %) | – | 100 / 80 (100.0 %) | – | 70 (70.0 %) | – | – | 120 (60.0 %) |",
 		"| training against " + TorchBF16 + " | not measured | at least 1.20× | |",
 		"| reference pass against " + TRL + " | 3.00× | at least 2.50× | yes |",
 		"| " + Reference + " | 2.0, 4.0 | 0.333 |",
@@ -175,12 +178,12 @@ func TestBenchLines(t *testing.T) {
 cpu: AMD EPYC
 BenchmarkRows/runner=direct-2         	       1	 123456 ns/op	     10.5 1k-rows/s	       3 MB
     bench_test.go:9: a word between
-BenchmarkSets-16  	       2	 7 ns/op
+BenchmarkSets-16  	       2	 7e9 ns/op
 BenchmarkBroken
 PASS
 `
 	got := BenchLines(out)
-	if len(got) != 2 || got[0].Name != "Rows/runner=direct" || strings.Join(got[0].Values, "; ") != "123456 ns/op; 10.5 1k-rows/s; 3 MB" ||
+	if len(got) != 2 || got[0].Name != "Rows/runner=direct" || strings.Join(got[0].Values, "; ") != "123.5 µs; 10.5 1k-rows/s; 3 MB" ||
 		got[1].Name != "Sets" || len(got[1].Values) != 1 {
 		t.Errorf("%+v", got)
 	}
