@@ -150,7 +150,7 @@ func (e *Engine) headTiles(r *run, n int, f func(v, size int)) {
 	c := e.cfg.Hidden
 	for v := 0; v < e.cfg.Vocab; v += e.headVocab {
 		size := min(e.headVocab, e.cfg.Vocab-v)
-		simd.Gemm(e.pool, r.logits, size, simd.Matrix(r.headNorm, n, c), e.w.head.w.Block(v, size, 0, c).T(), false)
+		e.gemm(e.pool, r.logits, size, simd.Matrix(r.headNorm, n, c), e.w.head.w.Block(v, size, 0, c).T(), false)
 		f(v, size)
 	}
 }

@@ -60,7 +60,6 @@ type gradients struct {
 	delta     []float32 // (T, H) attn·dattn of every head
 	gateUp    []float32 // (T or S, W)
 	ff        []float32 // (T or S, F)
-	stats     []float32 // two numbers of every vector of a norm
 	head      []float32 // (tokens of a head tile, C)
 	tile      []float32 // (tokens of a head tile, C) what one tile adds to head
 	slopes    []float32 // a head tile: of the logits' soft cap
@@ -233,7 +232,7 @@ func (e *Engine) lay(r *run, c *arena.Cutter, s sizes, why purpose) {
 		x: c.Floats(t * m.Hidden), half: c.FloatsIf(m.Parallel || m.Norms != model.NormBefore, t*m.Hidden), norm: c.Floats(t * m.Hidden),
 		qkv: c.Floats(wide), unclipped: c.FloatsIf(m.ClipQKV > 0, wide), attn: c.Floats(t * m.Heads * m.HeadDim), delta: c.Floats(t * m.Heads),
 		gateUp: c.Floats(opened), ff: c.Floats(ff),
-		stats: c.Floats(2 * max(t*m.Heads, headRows)), head: c.Floats(headRows * m.Hidden), tile: c.Floats(headRows * m.Hidden),
+		head: c.Floats(headRows * m.Hidden), tile: c.Floats(headRows * m.Hidden),
 		slopes: c.FloatsIf(m.LogitCap > 0, headTile), slot: c.Floats(slots), keys: r.grads.keys,
 	}
 	if m.Experts != nil {
