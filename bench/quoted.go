@@ -23,7 +23,7 @@ var quotes = []quote{
 // quote runs the benchmarks.
 func (b *bench) quote(ctx context.Context) error {
 	for _, q := range quotes {
-		args := []string{"test", "-run", "^$", "-bench", q.pattern, "-benchtime", q.times, q.pkg}
+		args := []string{"test", "-run", "^$", "-bench", q.pattern, "-benchtime", q.times, "-timeout", "1h", q.pkg}
 		cmd := exec.CommandContext(ctx, "go", args...)
 		cmd.Dir = b.root
 		cmd.Env = append(cmd.Environ(), "STEELYARD_SMOLLM2="+b.model)
