@@ -55,7 +55,7 @@ func expMomentsGeneric(dst, src []float32, max float32) (sum float32, dot, squar
 func softmaxGradGeneric(p, ds, s []float32, lse, delta float32) {
 	for i, x := range s {
 		e := Exp1(x - lse)
-		ds[i] = e * (ds[i] - delta)
+		ds[i] = float32(e * (ds[i] - delta))
 		p[i] = e
 	}
 }

@@ -61,7 +61,7 @@ type Engine struct {
 	w       *weights
 	params  []model.Param
 	pool    *simd.Pool
-	threads parallel.Threads // pool's
+	threads *parallel.Threads // pool's
 
 	attn                attention.Attention
 	act                 activation.Func
@@ -147,7 +147,7 @@ func NewTrainable(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Traina
 
 func newEngine(c *model.Config, held map[string]tensor, params []model.Param, o Options) *Engine {
 	pool := simd.NewPool(o.Threads)
-	e := &Engine{cfg: c, w: assemble(c, held), params: params, pool: pool, threads: parallel.Threads{Pool: pool},
+	e := &Engine{cfg: c, w: assemble(c, held), params: params, pool: pool, threads: parallel.New(pool),
 		attn: attention.New(c), act: activation.Of(c.Activation), rotary: rotary.New(c.Rope, c.HeadDim),
 		headVocab: headVocab, headRows: headRows, held: bytesOf(held)}
 	e.numerics, e.gemm = o.Numerics(), simd.Gemm

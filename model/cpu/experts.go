@@ -200,7 +200,7 @@ func (e *Engine) routeBackward(r *run, m *mixture, t int) {
 	}
 	mean := simd.Dot(dp, p)
 	for x := range dp {
-		dp[x] = p[x] * (dp[x] - mean)
+		dp[x] = float32(p[x] * (dp[x] - mean))
 	}
 }
 

@@ -58,12 +58,12 @@ func (t *tally) raise(top float32) {
 	shrink := simd.Exp1(t.top - top)
 	if f := float64(shrink); f > 0 {
 		step := float64(top - t.top)
-		t.dot = f * (t.dot - float64(step*float64(t.sum)))
-		t.square *= float64(f * f)
+		t.dot = float64(f * (t.dot - float64(step*float64(t.sum))))
+		t.square = float64(t.square * float64(f*f))
 	} else { // also from a top of -Inf
 		t.dot, t.square = 0, 0
 	}
-	t.sum *= shrink
+	t.sum = float32(t.sum * shrink)
 	t.top = top
 }
 
