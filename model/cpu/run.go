@@ -51,8 +51,7 @@ type run struct {
 	cut     []attention.Span
 	back    bool
 	queries []attention.QueryTask
-	sweep   attention.Sweep
-	keys    []attention.KeyTask // where there is no sweep
+	shares  attention.Schedule // of attention's backward pass
 
 	grads gradients
 }
@@ -181,10 +180,7 @@ func (e *Engine) prepare(r *run, why purpose) error {
 	r.cut, r.back = append(r.cut[:0], r.spans...), bool(why)
 	r.queries = e.attn.QueryTasks(r.queries[:0], r.groups)
 	if why == toTrain {
-		r.sweep = e.attn.NewSweep(r.groups, e.pool.Threads())
-		if r.sweep == nil {
-			r.keys = e.attn.KeyTasks(r.keys[:0], r.groups)
-		}
+		r.shares.Cut(&e.attn, r.groups, e.pool.Threads())
 	}
 	return nil
 }

@@ -106,16 +106,26 @@ type QueryTask struct {
 // slice. A group is a prompt's span and its completions'.
 func (a *Attention) QueryTasks(tasks []QueryTask, groups [][]Span) []QueryTask {
 	for _, group := range groups {
-		for i, s := range group {
-			for queries := range s.blocks(a.QueryBlock) {
-				for g := range a.KeyHeads {
-					tasks = append(tasks, QueryTask{group, i, queries, g})
-				}
-			}
+		for g := range a.KeyHeads {
+			tasks = a.queryTasks(tasks, group, g)
 		}
 	}
-	slices.SortStableFunc(tasks, func(a, b QueryTask) int { return cmp.Compare(b.queries.Pos, a.queries.Pos) })
+	longestFirst(tasks)
 	return tasks
+}
+
+// queryTasks appends the blocks of queries of a key head of a group.
+func (a *Attention) queryTasks(tasks []QueryTask, group []Span, head int) []QueryTask {
+	for i, s := range group {
+		for queries := range s.blocks(a.QueryBlock) {
+			tasks = append(tasks, QueryTask{group, i, queries, head})
+		}
+	}
+	return tasks
+}
+
+func longestFirst(tasks []QueryTask) {
+	slices.SortStableFunc(tasks, func(a, b QueryTask) int { return cmp.Compare(b.queries.Pos, a.queries.Pos) })
 }
 
 // A Tile is the scratch memory of a worker. Its rows are the R·queries of a task: query 0's R heads, query 1's, and so on.

@@ -1,9 +1,6 @@
 package attention
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/activation"
 )
@@ -13,83 +10,7 @@ import (
 //	p = e^(s − lse)    ds = p ∘ (do·vᵀ − δ) ∘ cap'    dq = ds·k·scale    dk = dsᵀ·q·scale    dv = pᵀ·do
 //
 // Every sum has one order: dq's over the keys' blocks, dk's and dv's over the queries': a prompt's keys gather from the prompt's queries,
-// then from completion 0's, 1's, and so on. There are two ways to take it with these bits. A sweep computes a tile once for all three, but
-// the sums over queries make a task of everything that one key head of a group has. Where that leaves threads idle, two passes compute it
-// twice, dq by blocks of queries, then dk and dv by blocks of keys.
-
-// A KeyTask is a block of keys of one head.
-type KeyTask struct {
-	group   []Span
-	segment int
-	keys    Span
-	head    int
-}
-
-// KeyTasks cuts the second pass into tasks, the longest first, and appends them to what is an empty slice.
-func (a *Attention) KeyTasks(tasks []KeyTask, groups [][]Span) []KeyTask {
-	for _, group := range groups {
-		for i, s := range group {
-			for keys := range s.blocks(a.KeyBlock) {
-				for g := range a.KeyHeads {
-					tasks = append(tasks, KeyTask{group, i, keys, g})
-				}
-			}
-		}
-	}
-	slices.SortStableFunc(tasks, func(a, b KeyTask) int { return cmp.Compare(b.queriesAfter(), a.queriesAfter()) })
-	return tasks
-}
-
-// seers returns the spans whose queries may see the task's keys.
-func (k KeyTask) seers() []Span {
-	if k.segment == 0 {
-		return k.group
-	}
-	return k.group[k.segment : k.segment+1]
-}
-
-// queriesAfter counts the queries at and after the task's keys.
-func (k KeyTask) queriesAfter() int {
-	n := 0
-	for _, s := range k.seers() {
-		n += s.N
-	}
-	return n - (k.keys.Row - k.seers()[0].Row)
-}
-
-// A Sweep is the backward pass of a batch: the queries of every group and key head, those with most work first.
-type Sweep [][]QueryTask
-
-// NewSweep cuts a batch into sweeps for so many threads, or returns nil where two passes take less time: in products a tile, a sweep has
-// 5 and the passes 3 and 4.
-func (a *Attention) NewSweep(groups [][]Span, threads int) Sweep {
-	var sweep Sweep
-	total, largest := 0, 0
-	for _, group := range groups {
-		var queries []QueryTask
-		work := 0
-		for i, s := range group {
-			for q := range s.blocks(a.QueryBlock) {
-				queries = append(queries, QueryTask{group, i, q, 0})
-				work += q.N * (q.Pos + q.N)
-			}
-		}
-		for g := range a.KeyHeads {
-			own := slices.Clone(queries)
-			for i := range own {
-				own[i].head = g
-			}
-			sweep = append(sweep, own)
-		}
-		total += work * a.KeyHeads
-		largest = max(largest, work)
-	}
-	if 5*max(largest*threads, total) > 7*total {
-		return nil
-	}
-	slices.SortStableFunc(sweep, func(a, b []QueryTask) int { return cmp.Compare(len(b), len(a)) })
-	return sweep
-}
+// then from completion 0's, 1's, and so on. A Schedule says which parts are swept and which are passed over twice, with the same bits.
 
 // A Gradient is a layer's attention on its way back.
 type Gradient struct {
@@ -98,16 +19,17 @@ type Gradient struct {
 	Out, DOut  []float32 // (T, H·D)
 }
 
-// Backward computes the gradients DQKV of a layer's queries, keys and values, given those of its output: by the sweep, or, where it is nil,
-// by the tasks of two passes.
-func (a *Attention) Backward(p *simd.Pool, l Layer, tiles []Tile, sweep Sweep, queries []QueryTask, keys []KeyTask, g Gradient) {
+// Backward computes the gradients DQKV of a layer's queries, keys and values, given those of its output. The schedule is that of the batch.
+func (a *Attention) Backward(p *simd.Pool, l Layer, tiles []Tile, s *Schedule, g Gradient) {
 	b := backward{view{a, g.QKV}, view{a, g.DQKV}, l, g}
-	if sweep != nil {
-		p.Run(len(sweep), func(worker, i int) { b.sweep(&tiles[worker], sweep[i]) })
-		return
-	}
-	p.Run(len(queries), func(worker, i int) { b.queryGrad(&tiles[worker], queries[i], false) })
-	p.Run(len(keys), func(worker, i int) { b.keyGrad(&tiles[worker], keys[i]) })
+	p.Run(len(s.sweeps)+len(s.queries), func(worker, i int) {
+		if t := &tiles[worker]; i < len(s.sweeps) {
+			b.sweep(t, s.sweeps[i])
+		} else {
+			b.queryGrad(t, s.queries[i-len(s.sweeps)], false)
+		}
+	})
+	p.Run(len(s.keys), func(worker, i int) { b.keyGrad(&tiles[worker], s.keys[i]) })
 }
 
 type backward struct {
@@ -117,16 +39,18 @@ type backward struct {
 	g    Gradient
 }
 
-// sweep computes δ, dq, dk and dv of what a key head of a group has.
-func (b backward) sweep(t *Tile, queries []QueryTask) {
-	for _, s := range queries[0].group {
-		for row := s.Row; row < s.Row+s.N; row++ {
-			clear(b.d.keys(row, 1, queries[0].head).F32[:b.Dim])
-			clear(b.d.values(row, 1, queries[0].head).F32[:b.Dim])
+// sweep computes δ, dq, dk and dv of a share.
+func (b backward) sweep(t *Tile, s share) {
+	for _, span := range s.group {
+		for row := span.Row; row < span.Row+span.N; row++ {
+			clear(b.d.keys(row, 1, s.head).F32[:b.Dim])
+			clear(b.d.values(row, 1, s.head).F32[:b.Dim])
 		}
 	}
-	for _, task := range queries {
-		b.queryGrad(t, task, true)
+	for i, span := range s.group {
+		for queries := range span.blocks(b.QueryBlock) {
+			b.queryGrad(t, QueryTask{s.group, i, queries, s.head}, true)
+		}
 	}
 }
 

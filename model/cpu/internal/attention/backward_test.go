@@ -8,8 +8,8 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/simd"
 )
 
-// TestSweepAndPasses takes the gradient both ways: the same bits.
-func TestSweepAndPasses(t *testing.T) {
+// TestSweepsAndPasses takes the gradient by sweeps, by passes and by both: the same bits.
+func TestSweepsAndPasses(t *testing.T) {
 	group := func(row, prompt int, completions ...int) []Span {
 		spans := []Span{{Row: row, N: prompt}}
 		row += prompt
@@ -46,32 +46,44 @@ func TestSweepAndPasses(t *testing.T) {
 				Out: make([]float32, rows*a.Heads*a.Dim), DOut: normals(rows * a.Heads * a.Dim)}
 			a.Forward(pool, l, tiles, queries, g.QKV, g.Out, g.LSE)
 
-			sweep := a.NewSweep(groups, 1)
-			if sweep == nil {
-				t.Fatal("one thread has no sweep")
-			}
-			g.DQKV = normals(rows * a.Wide()) // left over from before
-			a.Backward(pool, l, tiles, sweep, nil, nil, g)
-			want := g.DQKV
-			g.DQKV = normals(rows * a.Wide())
-			a.Backward(pool, l, tiles, nil, queries, a.KeyTasks(nil, groups), g)
-			if !slices.Equal(g.DQKV, want) {
-				t.Errorf("layer %+v, interleaved %v: sweep and passes differ", l, interleaved)
+			var want []float32
+			for _, swept := range []int{0, 2, 5, len(groups) * a.KeyHeads} {
+				var s Schedule
+				s.Cut(&a, groups, 1)
+				if len(s.sweeps) != len(s.shares) {
+					t.Fatal("one thread sweeps all")
+				}
+				s.sweeps = s.shares[:swept]
+				for _, share := range s.shares[swept:] {
+					s.queries = a.queryTasks(s.queries, share.group, share.head)
+					s.keys = a.keyTasks(s.keys, share.group, share.head)
+				}
+				g.DQKV = normals(rows * a.Wide()) // left over from before
+				a.Backward(pool, l, tiles, &s, g)
+				if want == nil {
+					want = g.DQKV
+				} else if !slices.Equal(g.DQKV, want) {
+					t.Errorf("layer %+v, interleaved %v: %d sweeps have other bits than none", l, interleaved, swept)
+				}
 			}
 		}
 	}
 }
 
-// TestSweepKeepsThreadsBusy: one long group among many threads is left to the passes.
-func TestSweepKeepsThreadsBusy(t *testing.T) {
+// TestScheduleKeepsThreadsBusy: of three heads of one long group two threads sweep two and share the third; many threads share all.
+func TestScheduleKeepsThreadsBusy(t *testing.T) {
 	a := Attention{Heads: 9, KeyHeads: 3, Dim: 64, KeyBlock: 64, QueryBlock: 64}
 	long := []Span{{N: 300}, {Row: 300, Pos: 300, N: 300}, {Row: 600, Pos: 300, N: 300}}
-	for _, c := range []struct {
-		groups, threads int
-		want            bool
-	}{{1, 1, true}, {1, 2, true}, {1, 4, true}, {1, 5, false}, {1, 7, false}, {3, 7, true}, {3, 16, false}} {
-		if got := a.NewSweep(slices.Repeat([][]Span{long}, c.groups), c.threads) != nil; got != c.want {
-			t.Errorf("%d groups on %d threads: a sweep is %v, want %v", c.groups, c.threads, got, c.want)
+	for _, c := range []struct{ groups, threads, sweeps int }{
+		{1, 1, 3}, {1, 2, 2}, {1, 3, 3}, {1, 4, 3}, {1, 7, 0}, {2, 2, 6}, {3, 2, 8}, {3, 7, 7}, {3, 16, 0}, {5, 4, 15},
+	} {
+		var s Schedule
+		s.Cut(&a, slices.Repeat([][]Span{long}, c.groups), c.threads)
+		if len(s.sweeps) != c.sweeps {
+			t.Errorf("%d groups on %d threads: %d sweeps, want %d", c.groups, c.threads, len(s.sweeps), c.sweeps)
+		}
+		if rest := c.groups*3 - c.sweeps; len(s.queries) != rest*15 || len(s.keys) != rest*15 {
+			t.Errorf("%d groups on %d threads: %d and %d tasks for %d heads of 15 blocks", c.groups, c.threads, len(s.queries), len(s.keys), rest)
 		}
 	}
 }
