@@ -33,7 +33,7 @@ type Tally struct {
 	Rows             int64 // rows of the view
 	Reused           int64 // rows of the view whose value was in the cache before the run
 	Scored           int64 // rows of values
-	Tokens           int64 // tokens that went through the model, a shared prompt once
+	Tokens           int64 // tokens of the values, a pair's prompt once; what pairs share counts for each
 	CompletionTokens int64
 	Truncated        int64 // rows with a completion that max_length cut
 	Identical        int64 // rows whose chosen and rejected have the same tokens

@@ -41,7 +41,7 @@ type Router struct {
 type Scorer interface {
 	Score(ctx context.Context, b Batch, want Want) (Scores, error)
 	Config() *Config
-	// Numerics names the arithmetic, version and class. Example: "fma16/1".
+	// Numerics names the arithmetic, version and class. Example: "fma16/2".
 	Numerics() string
 	Close() error
 }

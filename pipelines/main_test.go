@@ -68,7 +68,8 @@ var (
 	endings  = []string{"is blue.", "was here before us, and it will be here when we are gone.", "has no name", "sings!", "keeps its own time, as clocks do in empty houses."}
 )
 
-// chats returns n rows of preference data, of different lengths. Every seventh repeats the row before it.
+// chats returns n rows of preference data, of different lengths. Of seven in a row the fourth to sixth rank answers of one prompt, and the
+// last repeats the row before it.
 func chats(t testing.TB, n int) []string {
 	t.Helper()
 	type message struct {
@@ -81,7 +82,12 @@ func chats(t testing.TB, n int) []string {
 			out = append(out, out[i-1])
 			continue
 		}
-		subject := subjects[i%len(subjects)]
+		of, worse := i, 3*i+1
+		if i%7 == 4 || i%7 == 5 {
+			of = i - i%7 + 3
+			worse = of // what was chosen there
+		}
+		subject := subjects[of%len(subjects)]
 		answer := func(k int) []message {
 			text := openings[k%len(openings)]
 			for range 1 + k%4 {
@@ -90,9 +96,9 @@ func chats(t testing.TB, n int) []string {
 			return []message{{"assistant", text}}
 		}
 		row, err := json.Marshal(map[string]any{
-			"prompt":   []message{{"user", fmt.Sprintf("Tell me, in %d words, about %s.", 3+i, subject)}},
+			"prompt":   []message{{"user", fmt.Sprintf("Tell me, in %d words, about %s.", 3+of, subject)}},
 			"chosen":   answer(i),
-			"rejected": answer(3*i + 1),
+			"rejected": answer(worse),
 			"score":    i,
 		})
 		if err != nil {

@@ -145,26 +145,44 @@ func TestCounts(t *testing.T) {
 			if d := cmp.Diff(want, c); d != "" {
 				t.Errorf("counts (-want +got):\n%s", d)
 			}
-			tokens, shared := int64(0), int64(0)
+			var tokens, computed, shared, repeated int64
 			seen := map[string]bool{}
+			first := func(parts ...any) bool {
+				key := fmt.Sprint(parts...)
+				defer func() { seen[key] = true }()
+				return !seen[key]
+			}
 			for _, p := range got {
-				if !seen[p.ID] {
-					seen[p.ID] = true
-					tokens += int64(len(p.PromptIDs) + len(p.ChosenIDs) + len(p.RejectedIDs))
-					shared += int64(len(p.PromptIDs))
+				if !first(p.ID) {
+					continue
+				}
+				prompt := int64(len(p.PromptIDs))
+				tokens += prompt + int64(len(p.ChosenIDs)+len(p.RejectedIDs))
+				shared += 2 * prompt
+				if first(p.PromptIDs) {
+					computed += prompt
+					shared -= prompt
+				}
+				for _, side := range [][]int32{p.ChosenIDs, p.RejectedIDs} {
+					if first(p.PromptIDs, side) {
+						computed += int64(len(side))
+					} else {
+						repeated += int64(len(side))
+					}
 				}
 			}
-			if c.Tokens != tokens || last.Rows != 15 || last.Quarantined != 2 || last.Tokens != tokens {
-				t.Errorf("%d tokens counted, progress %+v; the rows have %d tokens", c.Tokens, last, tokens)
+			if c.Tokens != tokens || last.Rows != 15 || last.Quarantined != 2 || last.Tokens != computed || computed >= tokens {
+				t.Errorf("%d tokens counted, progress %+v; the rows have %d tokens, and the model computes %d", c.Tokens, last, tokens, computed)
 			}
 			for name, want := range map[string]int64{
-				"RunInference/num_inferences":         13,
-				"steelyard/rows_read":                 17,
-				"steelyard/duplicates":                2,
-				"steelyard/tokens":                    tokens,
-				"steelyard/shared_prefix_tokens":      shared,
-				"steelyard/quarantined/bad_json":      1,
-				"steelyard/quarantined/missing_field": 1,
+				"RunInference/num_inferences":          13,
+				"steelyard/rows_read":                  17,
+				"steelyard/duplicates":                 2,
+				"steelyard/tokens":                     computed,
+				"steelyard/shared_prefix_tokens":       shared,
+				"steelyard/repeated_completion_tokens": repeated,
+				"steelyard/quarantined/bad_json":       1,
+				"steelyard/quarantined/missing_field":  1,
 			} {
 				if s.Counters[name] != want {
 					t.Errorf("counter %s is %d, want %d", name, s.Counters[name], want)

@@ -56,7 +56,7 @@ func (r *Rescorer) load(ctx context.Context, made schemas.Fingerprint) error {
 	}
 	added, err := r.model.OpenAdapter(c)
 	if err == nil {
-		r.scorer, err = cpu.NewScorer(d, c, cpu.Options{Adapter: added})
+		r.scorer, err = cpu.NewScorer(d, c, r.model.CPU(0, added))
 	}
 	if err != nil {
 		return errors.Join(err, added.Close(), d.Close())

@@ -19,8 +19,11 @@ import (
 	"github.com/steelyard-ml/steelyard/transforms/reflogp"
 )
 
-// mostGrowth is how much more memory, in bytes beside mapped files, any number of rows may take than 10,000 do.
-const mostGrowth = 64 << 20
+// mostGrowth is how much more memory, in bytes beside mapped files, any number of rows may take than few do.
+const (
+	few        = 10_000
+	mostGrowth = 64 << 20
+)
 
 func init() { reflogp.Register("stub", stub{}) }
 
@@ -118,60 +121,64 @@ func (j scaleJob) measure(t testing.TB, input string) (r scaleResult) {
 }
 
 // checkGrowth compares the memory that many rows took with that of few.
-func checkGrowth(t testing.TB, what string, few, many scaleResult) {
+func checkGrowth(t testing.TB, what string, little, much scaleResult) {
 	t.Helper()
-	if growth := many.memory - few.memory; growth >= mostGrowth {
+	if growth := much.memory - little.memory; growth >= mostGrowth {
 		t.Errorf("%s over %d rows takes %d MB beside mapped files and over %d rows %d MB: %d MB more, %d are allowed",
-			what, few.Rows, few.memory>>20, many.Rows, many.memory>>20, growth>>20, mostGrowth>>20)
+			what, little.Rows, little.memory>>20, much.Rows, much.memory>>20, growth>>20, mostGrowth>>20)
 	}
 }
 
-// Memory does not grow with the rows. A run that kept them would take more than twice the bound; BenchmarkRows is the same over a million.
+// Memory does not grow with the rows. A run that kept them would take more than twice the bound; BenchmarkRows is the same over up to a million.
 func TestMemoryIsFlat(t *testing.T) {
 	if raceDetector || testing.Short() {
 		t.Skip("skipped: takes seconds, and the race detector takes memory of its own")
 	}
-	few, many := tokenRows(t, 10_000), tokenRows(t, 100_000)
+	small, large := tokenRows(t, few), tokenRows(t, 100_000)
 	for _, runner := range runners.Names() {
 		t.Run(runner, func(t *testing.T) {
 			job := scaleJob{Runner: runner, Model: demoModel(t), Cache: t.TempDir()}
-			small := job.measure(t, few)
+			little := job.measure(t, small)
 			job.Cache = t.TempDir()
-			large := job.measure(t, many)
-			if small.Scored != 10_000 || large.Scored != 100_000 {
-				t.Errorf("%d and %d rows were scored", small.Scored, large.Scored)
+			much := job.measure(t, large)
+			if little.Scored != few || much.Scored != 100_000 {
+				t.Errorf("%d and %d rows were scored", little.Scored, much.Scored)
 			}
-			checkGrowth(t, "a run", small, large)
+			checkGrowth(t, "a run", little, much)
 		})
 	}
 }
 
-// BenchmarkRows runs over 10,000 and over a million rows that the cache lacks, and then over the same rows, which it has.
+// BenchmarkRows runs over a thousand to a hundred thousand rows that the cache lacks, and then over the same rows, which it has: what a run
+// costs without the reference. With STEELYARD_BENCH_MILLION=1 over a million too.
 func BenchmarkRows(b *testing.B) {
-	few, many := tokenRows(b, 10_000), tokenRows(b, 1_000_000)
+	sizes := []int{1_000, few, 100_000}
+	if os.Getenv("STEELYARD_BENCH_MILLION") == "1" {
+		sizes = append(sizes, 1_000_000)
+	}
 	for _, runner := range runners.Names() {
-		b.Run("runner="+runner, func(b *testing.B) {
-			for b.Loop() {
-				job := scaleJob{Runner: runner, Model: demoModel(b)}
-				fewCache, manyCache := b.TempDir(), b.TempDir()
-				for _, rows := range []string{"new", "known"} {
-					job.Cache = fewCache
-					small := job.measure(b, few)
-					job.Cache = manyCache
-					large := job.measure(b, many)
-					if known := rows == "known"; known != (large.Reused == large.Rows) || known != (large.Scored == 0) {
-						b.Errorf("of %d %s rows %d were scored and %d reused", large.Rows, rows, large.Scored, large.Reused)
-					}
-					checkGrowth(b, "a run", small, large)
-					for _, r := range []struct {
-						of string
-						scaleResult
-					}{{"10k-", small}, {"1M-", large}} {
-						b.ReportMetric(float64(r.Rows)/r.Elapsed.Seconds(), r.of+rows+"-rows/s")
-						b.ReportMetric(float64(r.memory)/1e6, r.of+rows+"-MB")
+		base := map[string]scaleResult{} // over few rows, by whether they are new
+		for _, n := range sizes {
+			b.Run(fmt.Sprintf("runner=%s/rows=%d", runner, n), func(b *testing.B) {
+				input := tokenRows(b, n)
+				for b.Loop() {
+					job := scaleJob{Runner: runner, Model: demoModel(b), Cache: b.TempDir()}
+					for _, rows := range []string{"new", "known"} {
+						r := job.measure(b, input)
+						if known := rows == "known"; known != (r.Reused == r.Rows) || known != (r.Scored == 0) {
+							b.Errorf("of %d %s rows %d were scored and %d reused", r.Rows, rows, r.Scored, r.Reused)
+						}
+						if n == few {
+							base[rows] = r
+						} else if n > few && base[rows].Rows > 0 {
+							checkGrowth(b, "a run", base[rows], r)
+						}
+						b.ReportMetric(float64(r.Rows)/r.Elapsed.Seconds(), rows+"-rows/s")
+						b.ReportMetric(r.Elapsed.Seconds()*1e6/float64(r.Rows), rows+"-µs/row")
+						b.ReportMetric(float64(r.memory)/1e6, rows+"-MB")
 					}
 				}
-			}
-		})
+			})
+		}
 	}
 }

@@ -12,7 +12,7 @@ const (
 // An Item is one thing that a result depends on, by digest.
 type Item struct {
 	Name string `json:"name"`
-	// Digest is "sha256:" and 64 hex digits, or a short literal where the value itself is short ("none", "fma16/1").
+	// Digest is "sha256:" and 64 hex digits, or a short literal where the value itself is short ("none", "fma16/2").
 	Digest string `json:"digest"`
 	// Detail is for people: where the item came from ("models/smollm2", "llama, 30 layers"). It is never compared.
 	Detail string `json:"detail,omitempty"`

@@ -126,7 +126,7 @@ type Counts struct {
 	Rows        int64          `json:"rows"`   // rows of the view
 	Reused      int64          `json:"reused"` // rows of the view whose value was in the cache before
 	Scored      int64          `json:"scored"` // values computed, repeats left out
-	Tokens      int64          `json:"tokens"` // tokens that went through the model, a shared prompt once
+	Tokens      int64          `json:"tokens"` // tokens of those values, a pair's prompt once; what pairs share counts for each
 	Completion  int64          `json:"completion_tokens"`
 	Quarantined map[Code]int64 `json:"quarantined,omitempty"`
 	Truncated   int64          `json:"truncated"`

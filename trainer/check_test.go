@@ -26,7 +26,7 @@ func tokens(tokenizer, template string) schemas.Fingerprint {
 }
 
 func TestCompare(t *testing.T) {
-	same, sameTokens := fingerprint("fma16/1", "w", "a", "none", "none"), tokens("t", "c")
+	same, sameTokens := fingerprint("fma16/2", "w", "a", "none", "none"), tokens("t", "c")
 	exact, off := identity{asserted: true}, identity{}
 	for _, test := range []struct {
 		name           string
@@ -37,14 +37,14 @@ func TestCompare(t *testing.T) {
 		identity       identity
 	}{
 		{name: "the same", values: same, tokens: sameTokens, identity: exact},
-		{name: "weights", values: fingerprint("fma16/1", "other", "a", "none", "none"), tokens: sameTokens,
+		{name: "weights", values: fingerprint("fma16/2", "other", "a", "none", "none"), tokens: sameTokens,
 			refused: []string{"weights: the cache has other (of weights), the policy w (of weights)", "allow_mismatch"}},
 		{name: "several", values: fingerprint("generic/1", "w", "a", "lora", "none"), tokens: tokens("u", "d"),
-			refused: []string{"adapter: the cache has lora", "numerics: the cache has generic/1, the policy fma16/1", "tokenizer: the cache has u, the policy t", "chat_template: the cache has d"}},
-		{name: "an item lacks", values: same[:4], tokens: sameTokens, refused: []string{"numerics: the cache has no such item, the policy fma16/1"}},
-		{name: "weights allowed", values: fingerprint("fma16/1", "other", "a", "none", "none"), tokens: sameTokens,
+			refused: []string{"adapter: the cache has lora", "numerics: the cache has generic/1, the policy fma16/2", "tokenizer: the cache has u, the policy t", "chat_template: the cache has d"}},
+		{name: "an item lacks", values: same[:4], tokens: sameTokens, refused: []string{"numerics: the cache has no such item, the policy fma16/2"}},
+		{name: "weights allowed", values: fingerprint("fma16/2", "other", "a", "none", "none"), tokens: sameTokens,
 			set: func(o *Options) { o.AllowMismatch = []string{"weights"} }, allowed: []string{"weights allow_mismatch"}, identity: off},
-		{name: "the wrong item allowed", values: fingerprint("fma16/1", "other", "a", "none", "none"), tokens: sameTokens,
+		{name: "the wrong item allowed", values: fingerprint("fma16/2", "other", "a", "none", "none"), tokens: sameTokens,
 			set: func(o *Options) { o.AllowMismatch = []string{"adapter"} }, refused: []string{"weights:"}},
 		{name: "policy differs", values: fingerprint("generic/1", "other", "b", "none", "none"), tokens: sameTokens,
 			set:     func(o *Options) { o.PolicyDiffers = true },

@@ -51,7 +51,7 @@ func (r *run) limitMemory() (restore func(), err error) {
 		if budget > 0 || r.o.GradientCheckpointing {
 			return nil, errors.New("trainer: this policy does not plan its memory: leave out gradient_checkpointing and memory_budget")
 		}
-		return func() {}, nil
+		return r.collect(), nil
 	}
 	limit := model.MemoryLimit{Checkpointing: r.o.GradientCheckpointing}
 	if budget > 0 {
@@ -67,13 +67,22 @@ func (r *run) limitMemory() (restore func(), err error) {
 		// A run whose pairs are short may never see one.
 		r.warning = fmt.Sprintf("memory: a micro-batch of %d tokens would take %s, more than memory_budget; smaller ones may fit", r.memory.Tokens, size(r.memory.Bytes))
 	}
-	// By default Go collects when garbage is as much as what is held, which is gigabytes here.
-	percent := int(min(100, max(1, garbageBytes*100/r.memory.Bytes)))
+	return r.collect(), nil
+}
+
+// collect has Go collect garbage before it is more than garbageBytes, and returns what undoes that. By default garbage may become as much as
+// weights, gradients and the optimizer's state together.
+func (r *run) collect() (restore func()) {
+	heap := r.memory.Optimizer + 1
+	for _, p := range r.policy.Params() {
+		heap += 4 * int64(len(p.Data)+len(p.Grad))
+	}
+	percent := int(min(100, max(1, garbageBytes*100/heap)))
 	before := debug.SetGCPercent(percent)
-	if before >= 0 && before < percent {
+	if before < percent { // as GOGC says, or none at all
 		debug.SetGCPercent(before)
 	}
-	return func() { debug.SetGCPercent(before) }, nil
+	return func() { debug.SetGCPercent(before) }
 }
 
 // beside returns what the run holds beside what the policy plans.

@@ -267,10 +267,10 @@ func TestResumeOfAnotherPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := r.record
-	began.Fingerprint = fingerprint("fma16/1", "w", "a", "none", "none")
+	began.Fingerprint = fingerprint("fma16/2", "w", "a", "none", "none")
 	r.record.Fingerprint = fingerprint("generic/1", "v", "a", "none", "none")
 	_, err = r.goOn(began)
-	for _, want := range []string{"weights: the run began with w", "numerics: the run began with fma16/1, this policy has generic/1"} {
+	for _, want := range []string{"weights: the run began with w", "numerics: the run began with fma16/2, this policy has generic/1"} {
 		if !errors.Is(err, ErrResume) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}

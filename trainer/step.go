@@ -3,6 +3,7 @@ package trainer
 import (
 	"context"
 	"math"
+	"sort"
 
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/schemas"
@@ -185,8 +186,15 @@ func gradient(pairs []scored, terms []loss.Term, weights []float64) []float32 {
 	return out
 }
 
-// cut cuts pairs into runs of at most so many tokens, but of one pair at least.
+// cut cuts pairs into runs of at most so many tokens, but of one pair at least: into as few as in their order there can be and, among
+// those, with the largest as small as can be, so that a step needs no more memory than its passes do.
 func cut(pairs []scored, tokens int) []span {
+	fewest := fill(pairs, tokens)
+	return fill(pairs, sort.Search(tokens, func(n int) bool { return len(fill(pairs, n)) <= len(fewest) }))
+}
+
+// fill cuts pairs into runs of at most so many tokens, but of one pair at least, each as long as can be.
+func fill(pairs []scored, tokens int) []span {
 	var out []span
 	used := math.MaxInt
 	for i, p := range pairs {

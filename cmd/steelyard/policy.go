@@ -64,8 +64,9 @@ func (o loraOptions) config() adapter.Config {
 	return c
 }
 
-// bitsOptions say how a model's linear layers are held, under the names of TRL's ModelConfig.
+// bitsOptions say in how many bits a model's linear layers are held and multiplied, under the names of TRL's configurations.
 type bitsOptions struct {
+	BF16           bool   `yaml:"bf16" usage:"multiply in bfloat16, forwards (AVX512_BF16): faster, other values than float32"`
 	LoadIn4Bit     bool   `yaml:"load_in_4bit" usage:"hold linear layers in 4 bits, as bitsandbytes does (QLoRA)"`
 	LoadIn8Bit     bool   `yaml:"load_in_8bit" usage:"refused: 8-bit weights (LLM.int8) are not computed; use load_in_4bit"`
 	QuantType      string `yaml:"bnb_4bit_quant_type" usage:"4-bit values: nf4 or fp4"`
@@ -80,7 +81,9 @@ func (o bitsOptions) scheme() (*quant.Scheme, error) {
 		return nil, errors.New("load_in_8bit: weights in 8 bits (LLM.int8) are not computed; use load_in_4bit, or neither")
 	}
 	if !o.LoadIn4Bit {
-		if o != defaultBitsOptions() {
+		plain := defaultBitsOptions()
+		plain.BF16 = o.BF16
+		if o != plain {
 			return nil, errors.New("load_in_4bit: it is not set, so bnb_4bit_quant_type and use_bnb_nested_quant have no effect; set it, or leave them out")
 		}
 		return nil, nil
@@ -126,7 +129,7 @@ func openPolicy(o trainOptions, scheme *quant.Scheme) (p *policy, err error) {
 	if err != nil {
 		return p, err
 	}
-	p.model, err = cpu.NewTrainable(p.dir, config, cpu.Options{Threads: o.Threads, Adapter: p.adapter})
+	p.model, err = cpu.NewTrainable(p.dir, config, cpu.Options{Threads: o.Threads, Adapter: p.adapter, BF16: o.BF16})
 	return p, err
 }
 

@@ -131,7 +131,7 @@ func (o *precomputeOptions) pipeline() (pipelines.Options, error) {
 	scheme, schemeErr := o.scheme()
 	p := pipelines.DefaultOptions()
 	p.Inputs, p.Pairs, p.Cache = o.Pairs, o.reader(), o.Cache
-	p.Model = reflogp.Model{Dir: o.Model, Adapter: o.Adapter, Quantize: scheme}
+	p.Model = reflogp.Model{Dir: o.Model, Adapter: o.Adapter, Quantize: scheme, BF16: o.BF16}
 	p.Template, p.Date, p.MaxLength, p.Boundary, p.Identical = t.Template, t.Date, t.MaxLength, t.Boundary, t.Identical
 	p.TokenLogps, p.MaxQuarantine, p.RollEvery = o.TokenLogps, o.MaxQuarantine, o.RollEvery
 	p.Threads, p.BatchTokens, p.Runner = o.Threads, o.BatchTokens, o.Runner
@@ -154,7 +154,11 @@ func printPrecomputed(s streams, dir string, p pipelines.Summary) {
 	if c.Scored == 0 {
 		fmt.Fprintf(s.out, "scored  nothing for %d rows, in %s\n", c.Rows, took)
 	} else {
-		fmt.Fprintf(s.out, "scored  %d pairs for %d rows, %d tokens in %s (%.0f tokens/s)\n", c.Scored, c.Rows, c.Tokens, took, float64(c.Tokens)/p.Elapsed.Seconds())
+		tokens := c.Tokens
+		if n, counted := p.Counters["steelyard/tokens"]; counted {
+			tokens = n // without what pairs share
+		}
+		fmt.Fprintf(s.out, "scored  %d pairs for %d rows, %d tokens in %s (%.0f tokens/s)\n", c.Scored, c.Rows, tokens, took, float64(tokens)/p.Elapsed.Seconds())
 	}
 	if c.Reused > 0 {
 		fmt.Fprintf(s.out, "reused  %d rows, whose values were in the cache\n", c.Reused)

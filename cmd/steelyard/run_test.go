@@ -13,6 +13,7 @@ import (
 
 	"github.com/steelyard-ml/steelyard/cache"
 	"github.com/steelyard-ml/steelyard/internal/tol"
+	"github.com/steelyard-ml/steelyard/model/cpu"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 	"github.com/steelyard-ml/steelyard/trainer"
@@ -126,6 +127,30 @@ func TestStepZero(t *testing.T) {
 	}
 	if s := steps[1]; s.RewardsMargins == 0 || s.Loss == math.Ln2 {
 		t.Errorf("second step: loss %v, margins %v: nothing was learned", s.Loss, s.RewardsMargins)
+	}
+}
+
+// A cache of bfloat16 products has a fingerprint of its own: a policy with the same ones starts as its reference, another is refused.
+func TestBF16(t *testing.T) {
+	if err := (cpu.Options{BF16: true}).Check(); err != nil {
+		t.Skip(err)
+	}
+	model, pairs := demoFiles(t)
+	dir := t.TempDir()
+	cacheDir, runDir := filepath.Join(dir, "cache"), filepath.Join(dir, "run")
+	invoke(t, exitDone, "precompute", "--bf16", "--model", model, "--pairs", pairs, "--cache", cacheDir)
+	invoke(t, exitDone, "verify", "--bf16", "--model", model, "--cache", cacheDir)
+	invoke(t, exitDone, "train", "--bf16", "--model", model, "--cache", cacheDir, "--output", runDir, "--max-steps", "2", "--learning-rate", "1e-4",
+		"--save-strategy", "no")
+	if s := metrics(t, runDir)[0]; s.Loss != math.Ln2 || s.RewardsMargins != 0 {
+		t.Errorf("first step: loss %v, margins %v; want ln 2 and 0", s.Loss, s.RewardsMargins)
+	}
+	_, said := invoke(t, exitFailed, "train", "--model", model, "--cache", cacheDir, "--output", filepath.Join(dir, "plain"), "--max-steps", "1")
+	if !strings.Contains(said, "numerics: the cache has bf16pairs/1+") {
+		t.Errorf("a float32 policy on a bfloat16 cache: %s", said)
+	}
+	if _, said = invoke(t, exitFailed, "precompute", "--model", model, "--pairs", pairs, "--cache", cacheDir); !strings.Contains(said, "numerics") {
+		t.Errorf("float32 values for a bfloat16 cache: %s", said)
 	}
 }
 

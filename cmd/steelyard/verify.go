@@ -72,7 +72,7 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, asJSON bool) err
 	m := newMeter(s.err)
 	defer m.done()
 	if o.Model != "" {
-		r := pipelines.NewRescorer(reflogp.Model{Dir: o.Model, Adapter: o.Adapter, Quantize: scheme})
+		r := pipelines.NewRescorer(reflogp.Model{Dir: o.Model, Adapter: o.Adapter, Quantize: scheme, BF16: o.BF16})
 		defer r.Close()
 		check.Score = showRescored(m, r.Score)
 	}

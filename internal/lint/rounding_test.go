@@ -55,15 +55,17 @@ func f(a, b, c float32, i, j int, x float64) float32 {
 	bad += held
 	good = float32(a * b)
 	bad += good
-	v := []float32{0, 1}
-	v[i] = a * b
-	bad += v[i]
-	bad += c - g(a, b)
+	s := []float32{a}
+	s[i] = a * b
+	bad += s[i]
+	good += s[j]
+	s[j] *= c
+	bad += s[j]
+	bad = c - h(a, b)
 	return bad + good
 }
-
-func g(a, b float32) float32 { return a * b }
-`
+func h(x, y float32) float32 { return x * y }
+func g(s []float32, i int, x float32) float32 { return s[i] + x }`
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, "p.go", src, 0)
 	if err != nil {
@@ -73,7 +75,7 @@ func g(a, b float32) float32 { return a * b }
 	for _, pos := range fusible(t, fset, "p", []*ast.File{file}, nil) {
 		lines = append(lines, fset.Position(pos).Line)
 	}
-	if want := []int{3, 4, 5, 8, 10, 13, 18, 19}; !slices.Equal(lines, want) {
+	if want := []int{3, 4, 5, 8, 10, 13, 18, 19, 21, 22}; !slices.Equal(lines, want) {
 		t.Errorf("found fusible products in lines %v, want %v", lines, want)
 	}
 }
@@ -86,9 +88,12 @@ func fusible(t *testing.T, fset *token.FileSet, path string, files []*ast.File, 
 	if _, err := conf.Check(path, fset, files, info); err != nil {
 		t.Fatal(err)
 	}
-	// What a product is assigned to, variables and slices, and functions that return one: the compiler fuses across statements, stores and
-	// calls that it inlines.
-	held := map[types.Object]bool{}
+	isFloat := func(e ast.Expr) bool {
+		basic, ok := info.Types[e].Type.Underlying().(*types.Basic)
+		return ok && basic.Info()&(types.IsFloat|types.IsComplex) != 0
+	}
+	held := map[types.Object]bool{} // variables that a product is assigned to, functions that return one: it fuses across statements and calls
+	var places map[string]bool      // and elements and fields, as a function writes them: it may fuse across memory
 	product := func(e ast.Expr) bool {
 		for {
 			if paren, ok := e.(*ast.ParenExpr); ok {
@@ -99,64 +104,77 @@ func fusible(t *testing.T, fset *token.FileSet, path string, files []*ast.File, 
 				break
 			}
 		}
-		switch e := e.(type) {
-		case *ast.Ident:
-			return held[info.Uses[e]]
-		case *ast.IndexExpr:
-			name, ok := e.X.(*ast.Ident)
-			return ok && held[info.Uses[name]]
-		case *ast.CallExpr:
-			name, ok := e.Fun.(*ast.Ident)
-			return ok && held[info.Uses[name]]
+		if call, ok := e.(*ast.CallExpr); ok {
+			e = call.Fun
+		}
+		if name, ok := e.(*ast.Ident); ok {
+			return held[info.Uses[name]]
+		}
+		if places[types.ExprString(e)] {
+			return true
 		}
 		b, ok := e.(*ast.BinaryExpr)
 		if !ok || b.Op != token.MUL {
 			return false
 		}
-		tv := info.Types[b]
-		basic, ok := tv.Type.Underlying().(*types.Basic)
-		return ok && tv.Value == nil && basic.Info()&(types.IsFloat|types.IsComplex) != 0
+		return info.Types[b].Value == nil && isFloat(b)
 	}
-	for _, f := range files {
-		ast.Inspect(f, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.AssignStmt:
-				for i, to := range n.Lhs {
-					if index, ok := to.(*ast.IndexExpr); ok {
-						to = index.X
-					}
-					name, ok := to.(*ast.Ident)
-					plain := len(n.Lhs) == len(n.Rhs) && (n.Tok == token.ASSIGN || n.Tok == token.DEFINE)
-					if ok && (n.Tok == token.MUL_ASSIGN || plain && product(n.Rhs[i])) {
-						held[info.ObjectOf(name)] = true
-					}
-				}
-			case *ast.FuncDecl:
-				ast.Inspect(n, func(m ast.Node) bool {
-					if r, ok := m.(*ast.ReturnStmt); ok && len(r.Results) == 1 && product(r.Results[0]) {
-						held[info.ObjectOf(n.Name)] = true
-					}
-					return true
-				})
-			}
+	hold := func(n ast.Node) bool {
+		assign, ok := n.(*ast.AssignStmt)
+		if !ok || len(assign.Lhs) != len(assign.Rhs) {
 			return true
-		})
+		}
+		for i, to := range assign.Lhs {
+			switch assign.Tok {
+			case token.ASSIGN, token.DEFINE:
+				if !product(assign.Rhs[i]) {
+					continue
+				}
+			case token.MUL_ASSIGN:
+				if !isFloat(to) {
+					continue
+				}
+			default:
+				continue
+			}
+			if name, ok := to.(*ast.Ident); ok {
+				held[info.ObjectOf(name)] = true
+			} else {
+				places[types.ExprString(to)] = true
+			}
+		}
+		return true
 	}
 	var found []token.Pos
-	for _, f := range files {
-		ast.Inspect(f, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.BinaryExpr:
-				if (n.Op == token.ADD || n.Op == token.SUB) && (product(n.X) || product(n.Y)) {
-					found = append(found, n.Pos())
-				}
-			case *ast.AssignStmt:
-				if (n.Tok == token.ADD_ASSIGN || n.Tok == token.SUB_ASSIGN) && product(n.Rhs[0]) {
-					found = append(found, n.Pos())
-				}
+	look := func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.BinaryExpr:
+			if (n.Op == token.ADD || n.Op == token.SUB) && (product(n.X) || product(n.Y)) {
+				found = append(found, n.Pos())
 			}
-			return true
-		})
+		case *ast.AssignStmt:
+			if (n.Tok == token.ADD_ASSIGN || n.Tok == token.SUB_ASSIGN) && product(n.Rhs[0]) {
+				found = append(found, n.Pos())
+			}
+		}
+		return true
+	}
+	for _, visit := range []func(ast.Node) bool{func(ast.Node) bool { return false }, look} { // all variables before the first look
+		for _, f := range files {
+			for _, d := range f.Decls {
+				places = map[string]bool{}
+				ast.Inspect(d, hold)
+				if f, ok := d.(*ast.FuncDecl); ok {
+					ast.Inspect(f, func(n ast.Node) bool {
+						if r, ok := n.(*ast.ReturnStmt); ok && len(r.Results) == 1 && product(r.Results[0]) {
+							held[info.ObjectOf(f.Name)] = true
+						}
+						return true
+					})
+				}
+				ast.Inspect(d, visit)
+			}
+		}
 	}
 	return found
 }

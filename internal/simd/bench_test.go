@@ -98,6 +98,8 @@ func BenchmarkVector(b *testing.B) {
 			{"SiLU", func() { SiLU(z, x) }},
 			{"GELUTanh", func() { GELUTanh(z, x) }},
 			{"GELUTanhGrad", func() { GELUTanhGrad(z, u, x) }},
+			{"GELU", func() { GELU(z, x) }},
+			{"GELUGrad", func() { GELUGrad(z, u, x) }},
 			{"SoftCap", func() { SoftCap(z, nil, 30) }},
 			{"Normalize", func() { Normalize(z, x, y, nil, 0, 0, 1) }},
 			{"NormSums", func() { NormSums(z, x, y, u, nil, 0, 0, 1) }},

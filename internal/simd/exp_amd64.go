@@ -67,6 +67,18 @@ func geluTanhGradAVX2(y, slope, x []float32)
 func geluTanhGradAVX512(y, slope, x []float32)
 
 //go:noescape
+func geluAVX2(y, x []float32)
+
+//go:noescape
+func geluAVX512(y, x []float32)
+
+//go:noescape
+func geluGradAVX2(y, slope, x []float32)
+
+//go:noescape
+func geluGradAVX512(y, slope, x []float32)
+
+//go:noescape
 func softCapAVX2(x, slopes []float32, cap float32)
 
 //go:noescape

@@ -332,26 +332,26 @@ done:
 
 // func expScaleAVX2(dst, src []float32, max, scale float32)
 TEXT ·expScaleAVX2(SB), NOSPLIT, $0-56
-	MOVQ dst_base+0(FP), DI
-	MOVQ dst_len+8(FP), CX
-	MOVQ src_base+24(FP), SI
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         dst_len+8(FP), CX
+	MOVQ         src_base+24(FP), SI
 	VBROADCASTSS max+48(FP), Y4
 	VBROADCASTSS scale+52(FP), Y5
-	SUBQ $8, CX
-	JL   tail
+	SUBQ         $8, CX
+	JL           tail
 
 loop: // while n >= 8 {
 	VMOVUPS (SI), Y0
 	EXPSCALE
 	VMOVUPS Y0, (DI)
-	ADDQ $32, SI
-	ADDQ $32, DI
-	SUBQ $8, CX
-	JGE  loop // }
+	ADDQ    $32, SI
+	ADDQ    $32, DI
+	SUBQ    $8, CX
+	JGE     loop // }
 
 tail:
-	ADDQ $8, CX
-	JZ   done
+	ADDQ       $8, CX
+	JZ         done
 	TAIL(CX)
 	VMASKMOVPS (SI), Y14, Y0
 	EXPSCALE
@@ -370,14 +370,14 @@ done:
 
 // func softmaxGradAVX2(p, ds, s []float32, lse, delta float32)
 TEXT ·softmaxGradAVX2(SB), NOSPLIT, $0-80
-	MOVQ p_base+0(FP), DI
-	MOVQ p_len+8(FP), CX
-	MOVQ ds_base+24(FP), DX
-	MOVQ s_base+48(FP), SI
+	MOVQ         p_base+0(FP), DI
+	MOVQ         p_len+8(FP), CX
+	MOVQ         ds_base+24(FP), DX
+	MOVQ         s_base+48(FP), SI
 	VBROADCASTSS lse+72(FP), Y4
 	VBROADCASTSS delta+76(FP), Y5
-	SUBQ $8, CX
-	JL   tail
+	SUBQ         $8, CX
+	JL           tail
 
 loop: // while n >= 8 {
 	VMOVUPS (SI), Y0
@@ -385,15 +385,15 @@ loop: // while n >= 8 {
 	SOFTMAXGRAD
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y6, (DX)
-	ADDQ $32, SI
-	ADDQ $32, DX
-	ADDQ $32, DI
-	SUBQ $8, CX
-	JGE  loop // }
+	ADDQ    $32, SI
+	ADDQ    $32, DX
+	ADDQ    $32, DI
+	SUBQ    $8, CX
+	JGE     loop // }
 
 tail:
-	ADDQ $8, CX
-	JZ   done
+	ADDQ       $8, CX
+	JZ         done
 	TAIL(CX)
 	VMASKMOVPS (SI), Y14, Y0
 	VMASKMOVPS (DX), Y14, Y6
@@ -415,8 +415,8 @@ done:
 
 // SILU is Y0 = Y4 * sigmoid(Y4).
 #define SILU \
-	VMOVAPS Y4, Y0     \
-	SIGMOID            \
+	VMOVAPS Y4, Y0 \
+	SIGMOID        \
 	VMULPS  Y4, Y0, Y0
 
 // func siluAVX2(y, x []float32)
@@ -431,14 +431,14 @@ loop: // while n >= 8 {
 	VMOVUPS (SI), Y4
 	SILU
 	VMOVUPS Y0, (DI)
-	ADDQ $32, SI
-	ADDQ $32, DI
-	SUBQ $8, CX
-	JGE  loop // }
+	ADDQ    $32, SI
+	ADDQ    $32, DI
+	SUBQ    $8, CX
+	JGE     loop // }
 
 tail:
-	ADDQ $8, CX
-	JZ   done
+	ADDQ       $8, CX
+	JZ         done
 	TAIL(CX)
 	VMASKMOVPS (SI), Y14, Y4
 	SILU
@@ -472,15 +472,15 @@ loop: // while n >= 8 {
 	SILUGRAD
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, (DX)
-	ADDQ $32, SI
-	ADDQ $32, DX
-	ADDQ $32, DI
-	SUBQ $8, CX
-	JGE  loop // }
+	ADDQ    $32, SI
+	ADDQ    $32, DX
+	ADDQ    $32, DI
+	SUBQ    $8, CX
+	JGE     loop // }
 
 tail:
-	ADDQ $8, CX
-	JZ   done
+	ADDQ       $8, CX
+	JZ         done
 	TAIL(CX)
 	VMASKMOVPS (SI), Y14, Y4
 	SILUGRAD
@@ -500,8 +500,8 @@ done:
 	VMULPS GELUC, Y0, Y0
 
 #define GELUTANH \
-	ARGUMENT          \
-	SIGMOID           \
+	ARGUMENT \
+	SIGMOID  \
 	VMULPS Y4, Y0, Y0
 
 // func geluTanhAVX2(y, x []float32)
@@ -516,14 +516,14 @@ loop: // while n >= 8 {
 	VMOVUPS (SI), Y4
 	GELUTANH
 	VMOVUPS Y0, (DI)
-	ADDQ $32, SI
-	ADDQ $32, DI
-	SUBQ $8, CX
-	JGE  loop // }
+	ADDQ    $32, SI
+	ADDQ    $32, DI
+	SUBQ    $8, CX
+	JGE     loop // }
 
 tail:
-	ADDQ $8, CX
-	JZ   done
+	ADDQ       $8, CX
+	JZ         done
 	TAIL(CX)
 	VMASKMOVPS (SI), Y14, Y4
 	GELUTANH
@@ -562,15 +562,15 @@ loop: // while n >= 8 {
 	GELUTANHGRAD
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, (DX)
-	ADDQ $32, SI
-	ADDQ $32, DX
-	ADDQ $32, DI
-	SUBQ $8, CX
-	JGE  loop // }
+	ADDQ    $32, SI
+	ADDQ    $32, DX
+	ADDQ    $32, DI
+	SUBQ    $8, CX
+	JGE     loop // }
 
 tail:
-	ADDQ $8, CX
-	JZ   done
+	ADDQ       $8, CX
+	JZ         done
 	TAIL(CX)
 	VMASKMOVPS (SI), Y14, Y4
 	GELUTANHGRAD
@@ -583,32 +583,32 @@ done:
 
 // SOFTCAP is, with t = tanh(Y4/Y5), Y4 = Y5*t and Y0 = 1 - t*t. It uses Y1, Y2, Y3 and Y6.
 #define SOFTCAP \
-	VDIVPS    Y5, Y4, Y4     \
-	VMULPS    TWO, Y4, Y0    \
-	EXP                      \
-	VADDPS    ONE, Y0, Y0    \
-	VMOVUPS   TWO, Y1        \
-	VDIVPS    Y0, Y1, Y0     \
-	VMOVUPS   ONE, Y6        \
-	VSUBPS    Y0, Y6, Y0     \ // 1 - 2/(1 + e^2v)
-	VMOVUPS   SIGN, Y1       \
-	VANDNPS   Y4, Y1, Y3     \ // |v|
+	VDIVPS    Y5, Y4, Y4       \
+	VMULPS    TWO, Y4, Y0      \
+	EXP                        \
+	VADDPS    ONE, Y0, Y0      \
+	VMOVUPS   TWO, Y1          \
+	VDIVPS    Y0, Y1, Y0       \
+	VMOVUPS   ONE, Y6          \
+	VSUBPS    Y0, Y6, Y0       \ // 1 - 2/(1 + e^2v)
+	VMOVUPS   SIGN, Y1         \
+	VANDNPS   Y4, Y1, Y3       \ // |v|
 	VCMPPS    $1, NEAR, Y3, Y3 \
-	VMULPS    Y4, Y4, Y1     \ // s
-	VMULPS    P4, Y1, Y2     \
-	VADDPS    P3, Y2, Y2     \
-	VMULPS    Y1, Y2, Y2     \
-	VADDPS    P2, Y2, Y2     \
-	VMULPS    Y1, Y2, Y2     \
-	VADDPS    P1, Y2, Y2     \
-	VMULPS    Y1, Y2, Y2     \
-	VADDPS    P0, Y2, Y2     \ // p
-	VMULPS    Y1, Y2, Y2     \
-	VMULPS    Y4, Y2, Y2     \
-	VADDPS    Y2, Y4, Y2     \ // v + p*s*v
-	VBLENDVPS Y3, Y2, Y0, Y0 \ // t
-	VMULPS    Y0, Y5, Y4     \
-	VMULPS    Y0, Y0, Y0     \
+	VMULPS    Y4, Y4, Y1       \ // s
+	VMULPS    P4, Y1, Y2       \
+	VADDPS    P3, Y2, Y2       \
+	VMULPS    Y1, Y2, Y2       \
+	VADDPS    P2, Y2, Y2       \
+	VMULPS    Y1, Y2, Y2       \
+	VADDPS    P1, Y2, Y2       \
+	VMULPS    Y1, Y2, Y2       \
+	VADDPS    P0, Y2, Y2       \ // p
+	VMULPS    Y1, Y2, Y2       \
+	VMULPS    Y4, Y2, Y2       \
+	VADDPS    Y2, Y4, Y2       \ // v + p*s*v
+	VBLENDVPS Y3, Y2, Y0, Y0   \ // t
+	VMULPS    Y0, Y5, Y4       \
+	VMULPS    Y0, Y0, Y0       \
 	VSUBPS    Y0, Y6, Y0
 
 // func softCapAVX2(x, slopes []float32, cap float32)
@@ -629,10 +629,10 @@ loop: // while n >= 8 {
 	JZ      next
 	VMOVUPS Y0, (SI)
 next:
-	ADDQ    $32, SI
-	ADDQ    $32, DI
-	SUBQ    $8, CX
-	JGE     loop // }
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JGE  loop // }
 
 tail:
 	ADDQ       $8, CX

@@ -74,14 +74,14 @@ GLOBL exp512<>(SB), RODATA|NOPTR, $92
 
 // func expAVX512(dst, src []float32)
 TEXT ·expAVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ dst_len+8(FP), CX
-	MOVQ src_base+24(FP), SI
+	MOVQ      dst_base+0(FP), DI
+	MOVQ      dst_len+8(FP), CX
+	MOVQ      src_base+24(FP), SI
 	CONSTANTS
 	BEGIN
 	VMOVUPS.Z (SI), K1, Z0
 	EXP
-	VMOVUPS Z0, K1, (DI)
+	VMOVUPS   Z0, K1, (DI)
 	END
 	VZEROUPPER
 	RET
@@ -95,15 +95,15 @@ TEXT ·expSumAVX512(SB), NOSPLIT, $0-60
 	VXORPS       Z5, Z5, Z5
 	CONSTANTS
 	BEGIN
-	VMOVUPS.Z (SI), K1, Z0
-	VSUBPS    Z4, Z0, Z0
+	VMOVUPS.Z    (SI), K1, Z0
+	VSUBPS       Z4, Z0, Z0
 	EXP
-	VMOVUPS   Z0, K1, (DI)
-	VADDPS    Z0, Z5, K1, Z5
+	VMOVUPS      Z0, K1, (DI)
+	VADDPS       Z0, Z5, K1, Z5
 	END
-	VMOVAPS   Z5, Z0
+	VMOVAPS      Z5, Z0
 	TREE512
-	VMOVSS    X0, ret+56(FP)
+	VMOVSS       X0, ret+56(FP)
 	VZEROUPPER
 	RET
 
@@ -116,26 +116,26 @@ TEXT ·expScaleAVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS scale+52(FP), Z5
 	CONSTANTS
 	BEGIN
-	VMOVUPS.Z (SI), K1, Z0
-	VSUBPS    Z4, Z0, Z0
+	VMOVUPS.Z    (SI), K1, Z0
+	VSUBPS       Z4, Z0, Z0
 	EXP
-	VMULPS    Z5, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)
+	VMULPS       Z5, Z0, Z0
+	VMOVUPS      Z0, K1, (DI)
 	END
 	VZEROUPPER
 	RET
 
 // func expMomentsAVX512(dst, src []float32, max float32) (sum float32, dot, square float64)
 TEXT ·expMomentsAVX512(SB), NOSPLIT, $0-80
-	MOVQ         dst_base+0(FP), DI
-	MOVQ         dst_len+8(FP), CX
-	MOVQ         src_base+24(FP), SI
-	VBROADCASTSS max+48(FP), Z4
-	VXORPS       Z5, Z5, Z5    // sum
-	VXORPS       Z8, Z8, Z8    // dot, lanes 0-7
-	VXORPS       Z9, Z9, Z9    // and 8-15
-	VXORPS       Z10, Z10, Z10 // square
-	VXORPS       Z11, Z11, Z11
+	MOVQ          dst_base+0(FP), DI
+	MOVQ          dst_len+8(FP), CX
+	MOVQ          src_base+24(FP), SI
+	VBROADCASTSS  max+48(FP), Z4
+	VXORPS        Z5, Z5, Z5 // sum
+	VXORPS        Z8, Z8, Z8 // dot, lanes 0-7
+	VXORPS        Z9, Z9, Z9 // and 8-15
+	VXORPS        Z10, Z10, Z10 // square
+	VXORPS        Z11, Z11, Z11
 	CONSTANTS
 	BEGIN
 	VMOVUPS.Z     (SI), K1, Z6
@@ -177,25 +177,25 @@ TEXT ·softmaxGradAVX512(SB), NOSPLIT, $0-80
 	SUBQ         DI, DX // ds lies so far behind p
 	CONSTANTS
 	BEGIN
-	VMOVUPS.Z (SI), K1, Z0
-	VMOVUPS.Z (DI)(DX*1), K1, Z3
-	VSUBPS    Z4, Z0, Z0
-	VSUBPS    Z5, Z3, Z3
+	VMOVUPS.Z    (SI), K1, Z0
+	VMOVUPS.Z    (DI)(DX*1), K1, Z3
+	VSUBPS       Z4, Z0, Z0
+	VSUBPS       Z5, Z3, Z3
 	EXP
-	VMULPS    Z3, Z0, Z3
-	VMOVUPS   Z0, K1, (DI)
-	VMOVUPS   Z3, K1, (DI)(DX*1)
+	VMULPS       Z3, Z0, Z3
+	VMOVUPS      Z0, K1, (DI)
+	VMOVUPS      Z3, K1, (DI)(DX*1)
 	END
 	VZEROUPPER
 	RET
 
 // func swigluAVX512(dst, gate, up []float32)
 TEXT ·swigluAVX512(SB), NOSPLIT, $0-72
-	MOVQ dst_base+0(FP), DI
-	MOVQ dst_len+8(FP), CX
-	MOVQ gate_base+24(FP), SI
-	MOVQ up_base+48(FP), DX
-	SUBQ DI, DX
+	MOVQ      dst_base+0(FP), DI
+	MOVQ      dst_len+8(FP), CX
+	MOVQ      gate_base+24(FP), SI
+	MOVQ      up_base+48(FP), DX
+	SUBQ      DI, DX
 	CONSTANTS
 	BEGIN
 	VMOVUPS.Z (SI), K1, Z4
@@ -212,15 +212,15 @@ TEXT ·swigluAVX512(SB), NOSPLIT, $0-72
 
 // func swigluGradAVX512(dgate, dup, dout, gate, up []float32)
 TEXT ·swigluGradAVX512(SB), NOSPLIT, $0-120
-	MOVQ dgate_base+0(FP), DI
-	MOVQ dgate_len+8(FP), CX
-	MOVQ dup_base+24(FP), R9
-	MOVQ dout_base+48(FP), R10
-	MOVQ gate_base+72(FP), SI
-	MOVQ up_base+96(FP), DX
-	SUBQ DI, R9
-	SUBQ DI, R10
-	SUBQ DI, DX
+	MOVQ        dgate_base+0(FP), DI
+	MOVQ        dgate_len+8(FP), CX
+	MOVQ        dup_base+24(FP), R9
+	MOVQ        dout_base+48(FP), R10
+	MOVQ        gate_base+72(FP), SI
+	MOVQ        up_base+96(FP), DX
+	SUBQ        DI, R9
+	SUBQ        DI, R10
+	SUBQ        DI, DX
 	CONSTANTS
 	BEGIN
 	VMOVUPS.Z   (SI), K1, Z4
@@ -229,11 +229,11 @@ TEXT ·swigluGradAVX512(SB), NOSPLIT, $0-120
 	VXORPS      SIGN, Z4, Z0
 	EXP
 	VADDPS      ONE, Z0, Z1
-	VDIVPS      Z1, ONE, Z1  // s
-	VMULPS      Z1, Z4, Z3   // g*s
-	VSUBPS      Z1, ONE, Z0  // 1-s
-	VMULPS      Z5, Z6, Z5   // dout*up
-	VFMADD213PS Z1, Z3, Z0   // g*s*(1-s) + s
+	VDIVPS      Z1, ONE, Z1 // s
+	VMULPS      Z1, Z4, Z3 // g*s
+	VSUBPS      Z1, ONE, Z0 // 1-s
+	VMULPS      Z5, Z6, Z5 // dout*up
+	VFMADD213PS Z1, Z3, Z0 // g*s*(1-s) + s
 	VMULPS      Z3, Z6, Z6
 	VMULPS      Z0, Z5, Z0
 	VMOVUPS     Z0, K1, (DI)
@@ -251,9 +251,9 @@ TEXT ·swigluGradAVX512(SB), NOSPLIT, $0-120
 
 // func siluAVX512(y, x []float32)
 TEXT ·siluAVX512(SB), NOSPLIT, $0-48
-	MOVQ y_base+0(FP), DI
-	MOVQ y_len+8(FP), CX
-	MOVQ x_base+24(FP), SI
+	MOVQ      y_base+0(FP), DI
+	MOVQ      y_len+8(FP), CX
+	MOVQ      x_base+24(FP), SI
 	CONSTANTS
 	BEGIN
 	VMOVUPS.Z (SI), K1, Z4
@@ -267,20 +267,20 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-48
 
 // func siluGradAVX512(y, slope, x []float32)
 TEXT ·siluGradAVX512(SB), NOSPLIT, $0-72
-	MOVQ y_base+0(FP), DI
-	MOVQ y_len+8(FP), CX
-	MOVQ slope_base+24(FP), DX
-	MOVQ x_base+48(FP), SI
-	SUBQ DI, DX
+	MOVQ      y_base+0(FP), DI
+	MOVQ      y_len+8(FP), CX
+	MOVQ      slope_base+24(FP), DX
+	MOVQ      x_base+48(FP), SI
+	SUBQ      DI, DX
 	CONSTANTS
 	BEGIN
 	VMOVUPS.Z (SI), K1, Z4
 	VMOVAPS   Z4, Z0
-	SIGMOID                // s
+	SIGMOID // s
 	VSUBPS    Z0, ONE, Z1
-	VMULPS    Z1, Z4, Z1   // x*(1-s)
+	VMULPS    Z1, Z4, Z1 // x*(1-s)
 	VADDPS    Z1, ONE, Z1
-	VMULPS    Z1, Z0, Z1   // slope
+	VMULPS    Z1, Z0, Z1 // slope
 	VMULPS    Z4, Z0, Z0
 	VMOVUPS   Z0, K1, (DI)
 	VMOVUPS   Z1, K1, (DI)(DX*1)
@@ -302,49 +302,49 @@ TEXT ·siluGradAVX512(SB), NOSPLIT, $0-72
 
 // func geluTanhAVX512(y, x []float32)
 TEXT ·geluTanhAVX512(SB), NOSPLIT, $0-48
-	MOVQ y_base+0(FP), DI
-	MOVQ y_len+8(FP), CX
-	MOVQ x_base+24(FP), SI
+	MOVQ         y_base+0(FP), DI
+	MOVQ         y_len+8(FP), CX
+	MOVQ         x_base+24(FP), SI
 	CONSTANTS
 	VBROADCASTSS exp512<>+48(SB), GELUK
 	VBROADCASTSS exp512<>+56(SB), GELUC
 	BEGIN
-	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z    (SI), K1, Z4
 	ARGUMENT
 	SIGMOID
-	VMULPS    Z4, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)
+	VMULPS       Z4, Z0, Z0
+	VMOVUPS      Z0, K1, (DI)
 	END
 	VZEROUPPER
 	RET
 
 // func geluTanhGradAVX512(y, slope, x []float32)
 TEXT ·geluTanhGradAVX512(SB), NOSPLIT, $0-72
-	MOVQ y_base+0(FP), DI
-	MOVQ y_len+8(FP), CX
-	MOVQ slope_base+24(FP), DX
-	MOVQ x_base+48(FP), SI
-	SUBQ DI, DX
+	MOVQ         y_base+0(FP), DI
+	MOVQ         y_len+8(FP), CX
+	MOVQ         slope_base+24(FP), DX
+	MOVQ         x_base+48(FP), SI
+	SUBQ         DI, DX
 	CONSTANTS
 	VBROADCASTSS exp512<>+48(SB), GELUK
 	VBROADCASTSS exp512<>+52(SB), GELU3K
 	VBROADCASTSS exp512<>+56(SB), GELUC
 	BEGIN
-	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z    (SI), K1, Z4
 	ARGUMENT
-	SIGMOID                  // s
-	VMULPS    GELU3K, Z4, Z1
-	VMULPS    Z4, Z1, Z1
-	VADDPS    ONE, Z1, Z1
-	VMULPS    GELUC, Z1, Z1  // du
-	VMULPS    Z1, Z4, Z1
-	VSUBPS    Z0, ONE, Z2
-	VMULPS    Z2, Z1, Z1     // x*du*(1-s)
-	VADDPS    ONE, Z1, Z1
-	VMULPS    Z1, Z0, Z1     // slope
-	VMULPS    Z4, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)
-	VMOVUPS   Z1, K1, (DI)(DX*1)
+	SIGMOID // s
+	VMULPS       GELU3K, Z4, Z1
+	VMULPS       Z4, Z1, Z1
+	VADDPS       ONE, Z1, Z1
+	VMULPS       GELUC, Z1, Z1 // du
+	VMULPS       Z1, Z4, Z1
+	VSUBPS       Z0, ONE, Z2
+	VMULPS       Z2, Z1, Z1 // x*du*(1-s)
+	VADDPS       ONE, Z1, Z1
+	VMULPS       Z1, Z0, Z1 // slope
+	VMULPS       Z4, Z0, Z0
+	VMOVUPS      Z0, K1, (DI)
+	VMOVUPS      Z1, K1, (DI)(DX*1)
 	END
 	VZEROUPPER
 	RET
@@ -380,34 +380,34 @@ TEXT ·softCapAVX512(SB), NOSPLIT, $0-52
 	VBROADCASTSS exp512<>+84(SB), TWO
 	VBROADCASTSS exp512<>+88(SB), BITS
 	BEGIN
-	VMOVUPS.Z (DI), K1, Z4
-	VDIVPS    CAP, Z4, Z4   // v
-	VMULPS    TWO, Z4, Z0
+	VMOVUPS.Z    (DI), K1, Z4
+	VDIVPS       CAP, Z4, Z4 // v
+	VMULPS       TWO, Z4, Z0
 	EXP
-	VADDPS    ONE, Z0, Z0
-	VDIVPS    Z0, TWO, Z0
-	VSUBPS    Z0, ONE, Z0   // 1 - 2/(1 + e^2v)
-	VANDPS    BITS, Z4, Z1
-	VCMPPS    $1, NEAR, Z1, K2 // |v| < near
-	VMULPS    Z4, Z4, Z1    // s
-	VMULPS    P4, Z1, Z2
-	VADDPS    P3, Z2, Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    P2, Z2, Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    P1, Z2, Z2
-	VMULPS    Z1, Z2, Z2
-	VADDPS    P0, Z2, Z2    // p
-	VMULPS    Z1, Z2, Z2
-	VMULPS    Z4, Z2, Z2
-	VADDPS    Z2, Z4, K2, Z0 // v + p*s*v
-	VMULPS    CAP, Z0, Z1
-	VMOVUPS   Z1, K1, (DI)
-	TESTQ     DX, DX
-	JZ        next
-	VMULPS    Z0, Z0, Z0
-	VSUBPS    Z0, ONE, Z0
-	VMOVUPS   Z0, K1, (SI)
+	VADDPS       ONE, Z0, Z0
+	VDIVPS       Z0, TWO, Z0
+	VSUBPS       Z0, ONE, Z0 // 1 - 2/(1 + e^2v)
+	VANDPS       BITS, Z4, Z1
+	VCMPPS       $1, NEAR, Z1, K2 // |v| < near
+	VMULPS       Z4, Z4, Z1 // s
+	VMULPS       P4, Z1, Z2
+	VADDPS       P3, Z2, Z2
+	VMULPS       Z1, Z2, Z2
+	VADDPS       P2, Z2, Z2
+	VMULPS       Z1, Z2, Z2
+	VADDPS       P1, Z2, Z2
+	VMULPS       Z1, Z2, Z2
+	VADDPS       P0, Z2, Z2 // p
+	VMULPS       Z1, Z2, Z2
+	VMULPS       Z4, Z2, Z2
+	VADDPS       Z2, Z4, K2, Z0 // v + p*s*v
+	VMULPS       CAP, Z0, Z1
+	VMOVUPS      Z1, K1, (DI)
+	TESTQ        DX, DX
+	JZ           next
+	VMULPS       Z0, Z0, Z0
+	VSUBPS       Z0, ONE, Z0
+	VMOVUPS      Z0, K1, (SI)
 next:
 	END
 	VZEROUPPER

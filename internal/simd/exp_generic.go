@@ -1,5 +1,7 @@
 package simd
 
+import "math"
+
 func expGeneric(dst, src []float32) {
 	for i, x := range src {
 		dst[i] = Exp1(x)
@@ -86,6 +88,57 @@ func geluTanhGradGeneric(y, slope, x []float32) {
 		slope[i] = s * (1 + float32(float32(x*du)*(1-s)))
 	}
 }
+
+func geluGeneric(y, x []float32) {
+	for i, x := range x {
+		phi, _ := geluParts(float64(x))
+		y[i] = float32(phi * float64(x))
+	}
+}
+
+func geluGradGeneric(y, slope, x []float32) {
+	for i, x := range x {
+		x := float64(x)
+		phi, e := geluParts(x)
+		y[i] = float32(phi * x)
+		slope[i] = float32(math.FMA(geluPhi*e, x, phi))
+	}
+}
+
+// geluParts returns Φ(x) and e^(-x²/2), the latter with n the integer nearest to -x²/2·log2 e, r = -x²/2 - n·ln 2, as 2^n·Σ r^k/k!.
+// math.FMA is exact by whatever means a machine has.
+func geluParts(x float64) (phi, e float64) {
+	a := math.Abs(x)
+	far := a > geluFar
+	if far {
+		a = geluFar
+	}
+	v := float64(float64(a*a) * -0.5)
+	n := math.RoundToEven(float64(v * math.Log2E))
+	r := math.FMA(n, -ln2Lo64, math.FMA(n, -ln2Hi64, v))
+	e = geluExp[0]
+	for _, c := range geluExp[1:] {
+		e = math.FMA(e, r, c)
+	}
+	e *= math.Float64frombits(uint64(int64(n)+1023) << 52)
+	if far {
+		e = 0
+	}
+	q := 1 / (a + geluRange)
+	t := math.FMA(-2*geluRange, q, 1)
+	p := geluTail[len(geluTail)-1]
+	for k := len(geluTail) - 2; k >= 0; k-- {
+		p = math.FMA(p, t, geluTail[k])
+	}
+	phi = float64(float64(e*q) * p)
+	if x >= 0 {
+		phi = 1 - phi
+	}
+	return phi, e
+}
+
+// geluExp are 1/11!, …, 1/1!, 1/0!.
+var geluExp = [...]float64{1. / 39916800, 1. / 3628800, 1. / 362880, 1. / 40320, 1. / 5040, 1. / 720, 1. / 120, 1. / 24, 1. / 6, 1. / 2, 1, 1}
 
 func softCapGeneric(x, slopes []float32, cap float32) {
 	for i, v := range x {

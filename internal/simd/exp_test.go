@@ -189,3 +189,26 @@ func TestExpTwins(t *testing.T) {
 		}
 	}
 }
+
+// TestGELUError holds GELU and its derivative to math.Erfc over a sample of all float32s.
+func TestGELUError(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		worst := 0.
+		x, y, slope := make([]float32, 1), make([]float32, 1), make([]float32, 1)
+		for u := uint64(0); u < 1<<32; u += 30011 {
+			x[0] = math.Float32frombits(uint32(u))
+			v := float64(x[0])
+			if !(math.Abs(v) < 1e30) {
+				continue
+			}
+			GELUGrad(y, slope, x)
+			phi := math.Erfc(-v/math.Sqrt2) / 2
+			e := ulps(y[0], v*phi)
+			want := phi + v*math.Exp(-v*v/2)/math.Sqrt(2*math.Pi)
+			if worst = max(worst, e); e > 0.50001 || math.Abs(float64(slope[0])-want) > 1e-15+0x1p-24*math.Abs(want)*1.0001 {
+				t.Fatalf("GELU(%v) is %v, %v ulp off; its derivative is %v, want %v", v, y[0], e, slope[0], want)
+			}
+		}
+		t.Logf("worst error %.6f ulp", worst)
+	})
+}

@@ -100,6 +100,8 @@ type kernels struct {
 	siluGrad     func(y, slope, x []float32)
 	geluTanh     func(y, x []float32)
 	geluTanhGrad func(y, slope, x []float32)
+	gelu         func(y, x []float32)
+	geluGrad     func(y, slope, x []float32)
 	softCap      func(x, slopes []float32, cap float32)
 
 	sum64     func(a []float32) float64

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-const class = "fma16/1"
+const class = "fma16/2"
 
 func available() []Level {
 	have := []Level{Generic}
@@ -69,6 +69,8 @@ var avx2 = kernels{
 	siluGrad:     siluGradAVX2,
 	geluTanh:     geluTanhAVX2,
 	geluTanhGrad: geluTanhGradAVX2,
+	gelu:         geluAVX2,
+	geluGrad:     geluGradAVX2,
 	softCap:      softCapAVX2,
 	sum64:        sum64AVX2,
 	sumSq:        sumSqAVX2,
@@ -112,6 +114,8 @@ var avx512 = kernels{
 	siluGrad:     siluGradAVX512,
 	geluTanh:     geluTanhAVX512,
 	geluTanhGrad: geluTanhGradAVX512,
+	gelu:         geluAVX512,
+	geluGrad:     geluGradAVX512,
 	softCap:      softCapAVX512,
 	sum64:        sum64AVX512,
 	sumSq:        sumSqAVX512,

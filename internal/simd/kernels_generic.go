@@ -41,6 +41,8 @@ var generic = kernels{
 	siluGrad:     siluGradGeneric,
 	geluTanh:     geluTanhGeneric,
 	geluTanhGrad: geluTanhGradGeneric,
+	gelu:         geluGeneric,
+	geluGrad:     geluGradGeneric,
 	softCap:      softCapGeneric,
 	sum64:        sum64Generic,
 	sumSq:        sumSqGeneric,

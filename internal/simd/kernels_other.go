@@ -4,7 +4,7 @@ package simd
 
 import "runtime"
 
-// Portable code should give the bits of fma16/1. It is a class of its own until tests on such a machine have shown it.
+// Portable code should give the bits of fma16/2. It is a class of its own until tests on such a machine have shown it.
 const class = "generic/1"
 
 func available() []Level { return []Level{Generic} }

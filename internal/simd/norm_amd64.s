@@ -136,17 +136,17 @@ TEXT ·normalizeAVX2(SB), NOSPLIT, $0-120
 	JL           tail
 
 loop: // while n >= 4 {
-	VCVTPS2PD  (SI), Y0
-	VCVTPS2PD  (DX), Y1
-	VSUBPD     Y5, Y0, Y0
-	VADDPD     Y1, Y4, Y1
-	VMULPD     Y6, Y0, Y0
-	VMULPD     Y1, Y0, Y0
-	TESTQ      R9, R9
-	JZ         store
-	VCVTPS2PD  (BX), Y1
-	VADDPD     Y1, Y0, Y0
-	ADDQ       $16, BX
+	VCVTPS2PD (SI), Y0
+	VCVTPS2PD (DX), Y1
+	VSUBPD    Y5, Y0, Y0
+	VADDPD    Y1, Y4, Y1
+	VMULPD    Y6, Y0, Y0
+	VMULPD    Y1, Y0, Y0
+	TESTQ     R9, R9
+	JZ        store
+	VCVTPS2PD (BX), Y1
+	VADDPD    Y1, Y0, Y0
+	ADDQ      $16, BX
 
 store:
 	VCVTPD2PSY Y0, X0
@@ -196,15 +196,15 @@ TEXT ·normSumsAVX2(SB), NOSPLIT, $0-144
 	VBROADCASTSS plus+120(FP), Y4
 	VBROADCASTSS mean+124(FP), Y5
 	VBROADCASTSS r+128(FP), Y6
-	VXORPS       Y8, Y8, Y8   // sum, lanes 0-7
-	VXORPS       Y9, Y9, Y9   // and 8-15
+	VXORPS       Y8, Y8, Y8 // sum, lanes 0-7
+	VXORPS       Y9, Y9, Y9 // and 8-15
 	VXORPS       Y10, Y10, Y10 // dot
 	VXORPS       Y11, Y11, Y11
 	SUBQ         $16, CX
 	JL           tail
 
 loop: // while n >= 16 {
-	VMOVUPS     (DI), Y0   // dy
+	VMOVUPS     (DI), Y0 // dy
 	VMOVUPS     32(DI), Y1
 	VMOVUPS     (SI), Y2
 	VMOVUPS     32(SI), Y3

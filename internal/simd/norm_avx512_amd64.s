@@ -3,8 +3,8 @@
 
 // MASK64 sets K1 to the first n of 16 lanes, n in CX, and K2 to the last 8 of these. It uses AX.
 #define MASK64 \
-	MASK           \
-	SHRL  $8, AX   \
+	MASK         \
+	SHRL  $8, AX \
 	KMOVW AX, K2
 
 // func sum64AVX512(a []float32) float64
@@ -143,14 +143,14 @@ TEXT ·normSumsAVX512(SB), NOSPLIT, $0-144
 	VBROADCASTSS r+128(FP), Z6
 	VXORPS       Z8, Z8, Z8 // sum
 	VXORPS       Z9, Z9, Z9 // dot
-	SUBQ         DI, DX     // g lies so far behind u,
-	SUBQ         DI, R8     // and dg,
-	SUBQ         DI, R10    // and db
+	SUBQ         DI, DX // g lies so far behind u,
+	SUBQ         DI, R8 // and dg,
+	SUBQ         DI, R10 // and db
 	BEGIN
-	VMOVUPS.Z    (DI), K1, Z0           // dy
+	VMOVUPS.Z    (DI), K1, Z0 // dy
 	VMOVUPS.Z    (SI), K1, Z1
 	VMOVUPS.Z    (DI)(DX*1), K1, Z2
-	VSUBPS.Z     Z5, Z1, K1, Z1         // x - mean
+	VSUBPS.Z     Z5, Z1, K1, Z1 // x - mean
 	TESTQ        R9, R9
 	JZ           bias
 	VMOVUPS.Z    (DI)(R8*1), K1, Z3
@@ -158,23 +158,23 @@ TEXT ·normSumsAVX512(SB), NOSPLIT, $0-144
 	VFMADD231PS  Z0, Z7, Z3
 	VMOVUPS      Z3, K1, (DI)(R8*1)
 bias:
-	TESTQ        R11, R11
-	JZ           weighted
-	VADDPS.Z     (DI)(R10*1), Z0, K1, Z3
-	VMOVUPS      Z3, K1, (DI)(R10*1)
+	TESTQ    R11, R11
+	JZ       weighted
+	VADDPS.Z (DI)(R10*1), Z0, K1, Z3
+	VMOVUPS  Z3, K1, (DI)(R10*1)
 weighted:
-	VADDPS       Z4, Z2, Z2
-	VMULPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K1, (DI)
-	VADDPS       Z0, Z8, K1, Z8
-	VFMADD231PS  Z0, Z1, K1, Z9
+	VADDPS      Z4, Z2, Z2
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     Z0, K1, (DI)
+	VADDPS      Z0, Z8, K1, Z8
+	VFMADD231PS Z0, Z1, K1, Z9
 	END
-	VMOVAPS      Z8, Z0
+	VMOVAPS     Z8, Z0
 	TREE512
-	VMOVSS       X0, sum+136(FP)
-	VMOVAPS      Z9, Z0
+	VMOVSS      X0, sum+136(FP)
+	VMOVAPS     Z9, Z0
 	TREE512
-	VMOVSS       X0, dot+140(FP)
+	VMOVSS      X0, dot+140(FP)
 	VZEROUPPER
 	RET
 
@@ -201,7 +201,7 @@ TEXT ·normGradAVX512(SB), NOSPLIT, $0-89
 	JZ           store
 	VADDPS.Z     (DI), Z0, K1, Z0
 store:
-	VMOVUPS      Z0, K1, (DI)
+	VMOVUPS Z0, K1, (DI)
 	END
 	VZEROUPPER
 	RET

@@ -50,9 +50,10 @@ func normSumsGeneric(u, x, g, dg, db []float32, plus, mean, r float32) (sum, dot
 		if len(db) > 0 {
 			db[i] += dy
 		}
-		u[i] = float32(dy * (plus + g[i])) // or the sum below fuses with it
-		s[l] += u[i]
-		d[l] = fma(u[i], xm, d[l])
+		v := float32(dy * (plus + g[i]))
+		u[i] = v
+		s[l] += v
+		d[l] = fma(v, xm, d[l])
 	}
 	return s.sum(), d.sum()
 }

@@ -300,21 +300,21 @@ TEXT ·addToAVX2(SB), NOSPLIT, $0-72
 loop: // while n >= 8 {
 	VMOVUPS (SI), Y0
 	VMOVUPS (DX), Y1
-	VADDPS Y1, Y0, Y0
+	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (DI)
-	ADDQ $32, SI
-	ADDQ $32, DX
-	ADDQ $32, DI
-	SUBQ $8, CX
-	JGE  loop // }
+	ADDQ    $32, SI
+	ADDQ    $32, DX
+	ADDQ    $32, DI
+	SUBQ    $8, CX
+	JGE     loop // }
 
 tail:
-	ADDQ $8, CX
-	JZ   done
+	ADDQ       $8, CX
+	JZ         done
 	TAIL(CX)
 	VMASKMOVPS (SI), Y14, Y0
 	VMASKMOVPS (DX), Y14, Y1
-	VADDPS Y1, Y0, Y0
+	VADDPS     Y1, Y0, Y0
 	VMASKMOVPS Y0, Y14, (DI)
 
 done:
@@ -333,14 +333,14 @@ done:
 
 // func rotateAVX2(a, b, cos, sin []float32, turn float32)
 TEXT ·rotateAVX2(SB), NOSPLIT, $0-100
-	MOVQ a_base+0(FP), DI
-	MOVQ a_len+8(FP), CX
-	MOVQ b_base+24(FP), SI
-	MOVQ cos_base+48(FP), DX
-	MOVQ sin_base+72(FP), BX
+	MOVQ         a_base+0(FP), DI
+	MOVQ         a_len+8(FP), CX
+	MOVQ         b_base+24(FP), SI
+	MOVQ         cos_base+48(FP), DX
+	MOVQ         sin_base+72(FP), BX
 	VBROADCASTSS turn+96(FP), Y0
-	SUBQ $8, CX
-	JL   tail
+	SUBQ         $8, CX
+	JL           tail
 
 loop: // while n >= 8 {
 	VMOVUPS (DI), Y1
@@ -350,16 +350,16 @@ loop: // while n >= 8 {
 	ROTATE
 	VMOVUPS Y1, (DI)
 	VMOVUPS Y2, (SI)
-	ADDQ $32, DI
-	ADDQ $32, SI
-	ADDQ $32, DX
-	ADDQ $32, BX
-	SUBQ $8, CX
-	JGE  loop // }
+	ADDQ    $32, DI
+	ADDQ    $32, SI
+	ADDQ    $32, DX
+	ADDQ    $32, BX
+	SUBQ    $8, CX
+	JGE     loop // }
 
 tail:
-	ADDQ $8, CX
-	JZ   done
+	ADDQ       $8, CX
+	JZ         done
 	TAIL(CX)
 	VMASKMOVPS (DI), Y14, Y1
 	VMASKMOVPS (SI), Y14, Y2
@@ -446,12 +446,12 @@ found:
 
 // func adamwAVX2(w, g, m, v []float32, f *AdamW)
 TEXT ·adamwAVX2(SB), NOSPLIT, $0-104
-	MOVQ w_base+0(FP), DI
-	MOVQ w_len+8(FP), CX
-	MOVQ g_base+24(FP), SI
-	MOVQ m_base+48(FP), DX
-	MOVQ v_base+72(FP), BX
-	MOVQ f+96(FP), AX
+	MOVQ         w_base+0(FP), DI
+	MOVQ         w_len+8(FP), CX
+	MOVQ         g_base+24(FP), SI
+	MOVQ         m_base+48(FP), DX
+	MOVQ         v_base+72(FP), BX
+	MOVQ         f+96(FP), AX
 	VBROADCASTSS AdamW_Scale(AX), SCALE
 	VBROADCASTSS AdamW_Blend1(AX), BLEND1
 	VBROADCASTSS AdamW_Beta2(AX), BETA2
@@ -460,9 +460,9 @@ TEXT ·adamwAVX2(SB), NOSPLIT, $0-104
 	VBROADCASTSS AdamW_Epsilon(AX), EPS
 	VBROADCASTSS AdamW_Keep(AX), KEEP
 	VBROADCASTSS AdamW_Rate(AX), RATE
-	VXORPS Y5, Y5, Y5
-	SUBQ $8, CX
-	JL   tail
+	VXORPS       Y5, Y5, Y5
+	SUBQ         $8, CX
+	JL           tail
 
 loop: // while n >= 8 {
 	VMOVUPS (DI), Y0
@@ -474,16 +474,16 @@ loop: // while n >= 8 {
 	VMOVUPS Y5, (SI)
 	VMOVUPS Y2, (DX)
 	VMOVUPS Y3, (BX)
-	ADDQ $32, DI
-	ADDQ $32, SI
-	ADDQ $32, DX
-	ADDQ $32, BX
-	SUBQ $8, CX
-	JGE  loop // }
+	ADDQ    $32, DI
+	ADDQ    $32, SI
+	ADDQ    $32, DX
+	ADDQ    $32, BX
+	SUBQ    $8, CX
+	JGE     loop // }
 
 tail:
-	ADDQ $8, CX
-	JZ   done
+	ADDQ       $8, CX
+	JZ         done
 	TAIL(CX)
 	VMASKMOVPS (DI), Y14, Y0
 	VMASKMOVPS (SI), Y14, Y1
@@ -559,7 +559,7 @@ TEXT ·widen4x8AVX2(SB), NOSPLIT, $0-60
 	MOVQ         values+48(FP), AX
 	VBROADCASTSS scale+56(FP), Y4
 	VMOVDQU      shifts4<>(SB), Y5
-	VMOVUPS      (AX), Y6   // values 0 to 7
+	VMOVUPS      (AX), Y6 // values 0 to 7
 	VMOVUPS      32(AX), Y7 // and 8 to 15
 	TESTQ        CX, CX
 	JZ           done

@@ -22,10 +22,10 @@ done:
 
 // func dotAVX512(a, b []float32) float32
 TEXT ·dotAVX512(SB), NOSPLIT, $0-52
-	MOVQ   a_base+0(FP), SI
-	MOVQ   a_len+8(FP), CX
-	MOVQ   b_base+24(FP), DI
-	VXORPS Z0, Z0, Z0
+	MOVQ        a_base+0(FP), SI
+	MOVQ        a_len+8(FP), CX
+	MOVQ        b_base+24(FP), DI
+	VXORPS      Z0, Z0, Z0
 	GROUPS
 	VMOVUPS     (SI), Z2
 	VFMADD231PS (DI), Z2, Z0
@@ -37,24 +37,24 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-52
 	VFMADD231PS Z3, Z2, Z0
 	DONE
 	TREE512
-	VMOVSS X0, ret+48(FP)
+	VMOVSS      X0, ret+48(FP)
 	VZEROUPPER
 	RET
 
 // func sumAVX512(a []float32) float32
 TEXT ·sumAVX512(SB), NOSPLIT, $0-28
-	MOVQ   a_base+0(FP), SI
-	MOVQ   a_len+8(FP), CX
-	VXORPS Z0, Z0, Z0
+	MOVQ      a_base+0(FP), SI
+	MOVQ      a_len+8(FP), CX
+	VXORPS    Z0, Z0, Z0
 	GROUPS
-	VADDPS (SI), Z0, Z0
-	ADDQ   $64, SI
+	VADDPS    (SI), Z0, Z0
+	ADDQ      $64, SI
 	REST
 	VMOVUPS.Z (SI), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	DONE
 	TREE512
-	VMOVSS X0, ret+24(FP)
+	VMOVSS    X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -85,19 +85,19 @@ four: // while n >= 64 {
 	ADDQ    $256, SI
 
 fours:
-	SUBQ   $64, CX
-	JGE    four // }
-	ADDQ   $64, CX
-	VMAXPS Z1, Z0, Z0
-	VMAXPS Z3, Z2, Z2
-	VMAXPS Z2, Z0, Z0
+	SUBQ          $64, CX
+	JGE           four // }
+	ADDQ          $64, CX
+	VMAXPS        Z1, Z0, Z0
+	VMAXPS        Z3, Z2, Z2
+	VMAXPS        Z2, Z0, Z0
 	GROUPS
-	VMOVUPS (SI), Z4
-	VMAXPS  Z0, Z4, Z0
-	ADDQ    $64, SI
+	VMOVUPS       (SI), Z4
+	VMAXPS        Z0, Z4, Z0
+	ADDQ          $64, SI
 	REST
-	VMOVUPS (SI), K1, Z13 // -Inf where there is no element
-	VMAXPS  Z0, Z13, Z0
+	VMOVUPS       (SI), K1, Z13 // -Inf where there is no element
+	VMAXPS        Z0, Z13, Z0
 	DONE
 	VEXTRACTF64X4 $1, Z0, Y1
 	VMAXPS        Y1, Y0, Y0
@@ -120,16 +120,16 @@ TEXT ·axpyAVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS a+24(FP), Z0
 	MOVQ         x_base+32(FP), SI
 	GROUPS
-	VMOVUPS     (DI), Z1
-	VFMADD231PS (SI), Z0, Z1
-	VMOVUPS     Z1, (DI)
-	ADDQ        $64, SI
-	ADDQ        $64, DI
+	VMOVUPS      (DI), Z1
+	VFMADD231PS  (SI), Z0, Z1
+	VMOVUPS      Z1, (DI)
+	ADDQ         $64, SI
+	ADDQ         $64, DI
 	REST
-	VMOVUPS.Z   (DI), K1, Z1
-	VMOVUPS.Z   (SI), K1, Z2
-	VFMADD231PS Z2, Z0, Z1
-	VMOVUPS     Z1, K1, (DI)
+	VMOVUPS.Z    (DI), K1, Z1
+	VMOVUPS.Z    (SI), K1, Z2
+	VFMADD231PS  Z2, Z0, Z1
+	VMOVUPS      Z1, K1, (DI)
 	DONE
 	VZEROUPPER
 	RET
@@ -140,28 +140,28 @@ TEXT ·scaleAVX512(SB), NOSPLIT, $0-28
 	MOVQ         dst_len+8(FP), CX
 	VBROADCASTSS a+24(FP), Z0
 	GROUPS
-	VMULPS  (DI), Z0, Z1
-	VMOVUPS Z1, (DI)
-	ADDQ    $64, DI
+	VMULPS       (DI), Z0, Z1
+	VMOVUPS      Z1, (DI)
+	ADDQ         $64, DI
 	REST
-	VMOVUPS.Z (DI), K1, Z1
-	VMULPS    Z1, Z0, Z1
-	VMOVUPS   Z1, K1, (DI)
+	VMOVUPS.Z    (DI), K1, Z1
+	VMULPS       Z1, Z0, Z1
+	VMOVUPS      Z1, K1, (DI)
 	DONE
 	VZEROUPPER
 	RET
 
 // func addAVX512(dst, x []float32)
 TEXT ·addAVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ dst_len+8(FP), CX
-	MOVQ x_base+24(FP), SI
+	MOVQ      dst_base+0(FP), DI
+	MOVQ      dst_len+8(FP), CX
+	MOVQ      x_base+24(FP), SI
 	GROUPS
-	VMOVUPS (DI), Z1
-	VADDPS  (SI), Z1, Z1
-	VMOVUPS Z1, (DI)
-	ADDQ    $64, SI
-	ADDQ    $64, DI
+	VMOVUPS   (DI), Z1
+	VADDPS    (SI), Z1, Z1
+	VMOVUPS   Z1, (DI)
+	ADDQ      $64, SI
+	ADDQ      $64, DI
 	REST
 	VMOVUPS.Z (DI), K1, Z1
 	VMOVUPS.Z (SI), K1, Z2
@@ -173,17 +173,17 @@ TEXT ·addAVX512(SB), NOSPLIT, $0-48
 
 // func addToAVX512(dst, a, b []float32)
 TEXT ·addToAVX512(SB), NOSPLIT, $0-72
-	MOVQ dst_base+0(FP), DI
-	MOVQ dst_len+8(FP), CX
-	MOVQ a_base+24(FP), SI
-	MOVQ b_base+48(FP), DX
+	MOVQ      dst_base+0(FP), DI
+	MOVQ      dst_len+8(FP), CX
+	MOVQ      a_base+24(FP), SI
+	MOVQ      b_base+48(FP), DX
 	GROUPS
-	VMOVUPS (SI), Z1
-	VADDPS  (DX), Z1, Z1
-	VMOVUPS Z1, (DI)
-	ADDQ    $64, SI
-	ADDQ    $64, DX
-	ADDQ    $64, DI
+	VMOVUPS   (SI), Z1
+	VADDPS    (DX), Z1, Z1
+	VMOVUPS   Z1, (DI)
+	ADDQ      $64, SI
+	ADDQ      $64, DX
+	ADDQ      $64, DI
 	REST
 	VMOVUPS.Z (SI), K1, Z1
 	VMOVUPS.Z (DX), K1, Z2
@@ -195,15 +195,15 @@ TEXT ·addToAVX512(SB), NOSPLIT, $0-72
 
 // func mulAVX512(dst, x []float32)
 TEXT ·mulAVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ dst_len+8(FP), CX
-	MOVQ x_base+24(FP), SI
+	MOVQ      dst_base+0(FP), DI
+	MOVQ      dst_len+8(FP), CX
+	MOVQ      x_base+24(FP), SI
 	GROUPS
-	VMOVUPS (DI), Z1
-	VMULPS  (SI), Z1, Z1
-	VMOVUPS Z1, (DI)
-	ADDQ    $64, SI
-	ADDQ    $64, DI
+	VMOVUPS   (DI), Z1
+	VMULPS    (SI), Z1, Z1
+	VMOVUPS   Z1, (DI)
+	ADDQ      $64, SI
+	ADDQ      $64, DI
 	REST
 	VMOVUPS.Z (DI), K1, Z1
 	VMOVUPS.Z (SI), K1, Z2
@@ -215,10 +215,10 @@ TEXT ·mulAVX512(SB), NOSPLIT, $0-48
 
 // func mulAddAVX512(dst, a, b []float32)
 TEXT ·mulAddAVX512(SB), NOSPLIT, $0-72
-	MOVQ dst_base+0(FP), DI
-	MOVQ dst_len+8(FP), CX
-	MOVQ a_base+24(FP), SI
-	MOVQ b_base+48(FP), DX
+	MOVQ        dst_base+0(FP), DI
+	MOVQ        dst_len+8(FP), CX
+	MOVQ        a_base+24(FP), SI
+	MOVQ        b_base+48(FP), DX
 	GROUPS
 	VMOVUPS     (DI), Z1
 	VMOVUPS     (SI), Z2
@@ -255,26 +255,26 @@ TEXT ·rotateAVX512(SB), NOSPLIT, $0-100
 	MOVQ         sin_base+72(FP), BX
 	VBROADCASTSS turn+96(FP), Z0
 	GROUPS
-	VMOVUPS (DI), Z1
-	VMOVUPS (SI), Z2
-	VMOVUPS (DX), Z3
-	VMULPS  (BX), Z0, Z4
+	VMOVUPS      (DI), Z1
+	VMOVUPS      (SI), Z2
+	VMOVUPS      (DX), Z3
+	VMULPS       (BX), Z0, Z4
 	ROTATE
-	VMOVUPS Z1, (DI)
-	VMOVUPS Z2, (SI)
-	ADDQ    $64, DI
-	ADDQ    $64, SI
-	ADDQ    $64, DX
-	ADDQ    $64, BX
+	VMOVUPS      Z1, (DI)
+	VMOVUPS      Z2, (SI)
+	ADDQ         $64, DI
+	ADDQ         $64, SI
+	ADDQ         $64, DX
+	ADDQ         $64, BX
 	REST
-	VMOVUPS.Z (DI), K1, Z1
-	VMOVUPS.Z (SI), K1, Z2
-	VMOVUPS.Z (DX), K1, Z3
-	VMOVUPS.Z (BX), K1, Z4
-	VMULPS    Z4, Z0, Z4
+	VMOVUPS.Z    (DI), K1, Z1
+	VMOVUPS.Z    (SI), K1, Z2
+	VMOVUPS.Z    (DX), K1, Z3
+	VMOVUPS.Z    (BX), K1, Z4
+	VMULPS       Z4, Z0, Z4
 	ROTATE
-	VMOVUPS   Z1, K1, (DI)
-	VMOVUPS   Z2, K1, (SI)
+	VMOVUPS      Z1, K1, (DI)
+	VMOVUPS      Z2, K1, (SI)
 	DONE
 	VZEROUPPER
 	RET
@@ -286,18 +286,18 @@ TEXT ·indexAVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS x+24(FP), Z0
 	MOVQ         SI, DX
 	GROUPS
-	VCMPPS   $0, (SI), Z0, K2
-	KORTESTW K2, K2
-	JNZ      found
-	ADDQ     $64, SI
+	VCMPPS       $0, (SI), Z0, K2
+	KORTESTW     K2, K2
+	JNZ          found
+	ADDQ         $64, SI
 	REST
-	VMOVUPS.Z (SI), K1, Z1
-	VCMPPS    $0, Z1, Z0, K1, K2
-	KORTESTW  K2, K2
-	JNZ       found
+	VMOVUPS.Z    (SI), K1, Z1
+	VCMPPS       $0, Z1, Z0, K1, K2
+	KORTESTW     K2, K2
+	JNZ          found
 	DONE
-	MOVQ $-1, AX
-	MOVQ AX, ret+32(FP)
+	MOVQ         $-1, AX
+	MOVQ         AX, ret+32(FP)
 	VZEROUPPER
 	RET
 
@@ -356,44 +356,44 @@ TEXT ·adamwAVX512(SB), NOSPLIT, $0-104
 	VBROADCASTSS AdamW_Rate(AX), RATE
 	VXORPS       Z5, Z5, Z5
 	GROUPS
-	VMOVUPS (DI), Z0
-	VMOVUPS (SI), Z1
-	VMOVUPS (DX), Z2
-	VMOVUPS (BX), Z3
+	VMOVUPS      (DI), Z0
+	VMOVUPS      (SI), Z1
+	VMOVUPS      (DX), Z2
+	VMOVUPS      (BX), Z3
 	ADAMW
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z5, (SI)
-	VMOVUPS Z2, (DX)
-	VMOVUPS Z3, (BX)
-	ADDQ    $64, DI
-	ADDQ    $64, SI
-	ADDQ    $64, DX
-	ADDQ    $64, BX
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z5, (SI)
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      Z3, (BX)
+	ADDQ         $64, DI
+	ADDQ         $64, SI
+	ADDQ         $64, DX
+	ADDQ         $64, BX
 	REST
-	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (SI), K1, Z1
-	VMOVUPS.Z (DX), K1, Z2
-	VMOVUPS.Z (BX), K1, Z3
+	VMOVUPS.Z    (DI), K1, Z0
+	VMOVUPS.Z    (SI), K1, Z1
+	VMOVUPS.Z    (DX), K1, Z2
+	VMOVUPS.Z    (BX), K1, Z3
 	ADAMW
-	VMOVUPS   Z0, K1, (DI)
-	VMOVUPS   Z5, K1, (SI)
-	VMOVUPS   Z2, K1, (DX)
-	VMOVUPS   Z3, K1, (BX)
+	VMOVUPS      Z0, K1, (DI)
+	VMOVUPS      Z5, K1, (SI)
+	VMOVUPS      Z2, K1, (DX)
+	VMOVUPS      Z3, K1, (BX)
 	DONE
 	VZEROUPPER
 	RET
 
 // func widenBF16AVX512(dst []float32, src []uint16)
 TEXT ·widenBF16AVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ dst_len+8(FP), CX
-	MOVQ src_base+24(FP), SI
+	MOVQ        dst_base+0(FP), DI
+	MOVQ        dst_len+8(FP), CX
+	MOVQ        src_base+24(FP), SI
 	GROUPS
-	VPMOVZXWD (SI), Z0
-	VPSLLD    $16, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $32, SI
-	ADDQ      $64, DI
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $16, Z0, Z0
+	VMOVUPS     Z0, (DI)
+	ADDQ        $32, SI
+	ADDQ        $64, DI
 	REST
 	VPMOVZXWD.Z (SI), K1, Z0
 	VPSLLD      $16, Z0, Z0
@@ -404,14 +404,14 @@ TEXT ·widenBF16AVX512(SB), NOSPLIT, $0-48
 
 // func widenF16AVX512(dst []float32, src []uint16)
 TEXT ·widenF16AVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ dst_len+8(FP), CX
-	MOVQ src_base+24(FP), SI
+	MOVQ        dst_base+0(FP), DI
+	MOVQ        dst_len+8(FP), CX
+	MOVQ        src_base+24(FP), SI
 	GROUPS
-	VCVTPH2PS (SI), Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $32, SI
-	ADDQ      $64, DI
+	VCVTPH2PS   (SI), Z0
+	VMOVUPS     Z0, (DI)
+	ADDQ        $32, SI
+	ADDQ        $64, DI
 	REST
 	VCVTPH2PS.Z (SI), K1, Z0
 	VMOVUPS     Z0, K1, (DI)
@@ -458,21 +458,21 @@ TEXT ·widen4AVX512(SB), NOSPLIT, $0-60
 	VMOVDQU32    shift4<>(SB), Z6
 	VMOVUPS      (AX), Z7
 	GROUPS
-	VMOVQ   (SI), X0
+	VMOVQ        (SI), X0
 	CODES
-	VMOVUPS Z0, (DI)
-	ADDQ    $8, SI
-	ADDQ    $64, DI
+	VMOVUPS      Z0, (DI)
+	ADDQ         $8, SI
+	ADDQ         $64, DI
 	REST
-	INCQ        CX // its bytes: half the codes, rounded up
-	SHRQ        $1, CX
-	MOVL        $1, AX
-	SHLL        CX, AX
-	DECL        AX
-	KMOVW       AX, K2
-	VMOVDQU8.Z  (SI), K2, X0
+	INCQ         CX // its bytes: half the codes, rounded up
+	SHRQ         $1, CX
+	MOVL         $1, AX
+	SHLL         CX, AX
+	DECL         AX
+	KMOVW        AX, K2
+	VMOVDQU8.Z   (SI), K2, X0
 	CODES
-	VMOVUPS     Z0, K1, (DI)
+	VMOVUPS      Z0, K1, (DI)
 	DONE
 	VZEROUPPER
 	RET

@@ -74,6 +74,19 @@ func BenchmarkScore(b *testing.B) {
 	report(b, len(p.tokens), flops(c, &p))
 }
 
+// What a batch like the last allocates.
+func BenchmarkSteadyState(b *testing.B) {
+	score, train := steady(b, 3, 60)
+	for name, f := range map[string]func(){"Score": score, "ForwardBackward": train} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				f()
+			}
+		})
+	}
+}
+
 func BenchmarkForwardBackward(b *testing.B) {
 	d, c := open(b, smollm2(b), "config.json")
 	e, err := NewTrainable(d, c, Options{})

@@ -23,7 +23,30 @@ type Options struct {
 	Threads int
 	// Adapter is added to the weights; nil is none. A Scorer views its tensors: close it after the Scorer.
 	Adapter *adapter.Adapter
+	// BF16 rounds the factors of the forward pass's products with weights to bfloat16: faster, and another arithmetic. The backward pass
+	// stays float32.
+	BF16 bool
 }
+
+// Numerics names the arithmetic that an engine with the options has on this machine. Example: "fma16/2"
+func (o Options) Numerics() string {
+	if o.BF16 {
+		return simd.ClassBF16 + "+" + simd.Class()
+	}
+	return simd.Class()
+}
+
+// Check says whether this machine, and this build, can do what the options ask for.
+func (o Options) Check() error {
+	err := simd.Check()
+	if err == nil && o.BF16 && !simd.HasBF16() {
+		err = ErrNoBF16
+	}
+	return err
+}
+
+// ErrNoBF16 is returned for options with BF16 where the processor doesn't multiply bfloat16 numbers.
+var ErrNoBF16 = fmt.Errorf("cpu: bf16: this processor, with its %s kernels, has no products of bfloat16 numbers (AVX512_BF16): leave bf16 out, or compute on another machine", simd.Active())
 
 // ErrNoForward is returned by Backward when no Forward went before it, or another call came between: run Forward on the batch, then
 // Backward once.
@@ -38,7 +61,7 @@ type Engine struct {
 	w       *weights
 	params  []model.Param
 	pool    *simd.Pool
-	threads parallel.Threads // pool's
+	threads *parallel.Threads // pool's
 
 	attn                attention.Attention
 	act                 activation.Func
@@ -56,6 +79,9 @@ type Engine struct {
 	lowest int
 	below  bool
 
+	numerics string
+	gemm     func(p *simd.Pool, c []float32, ldc int, a, b simd.Operand, add bool) // products with weights, forwards
+
 	// rows counts the rows that the blocks' matrix products went over, for tests: a shared prompt must count once.
 	rows struct{ forward, backward int }
 }
@@ -64,7 +90,7 @@ var _ model.MemoryPlanner = (*Engine)(nil)
 
 // NewScorer returns a Scorer over the weights of d, which stay where they are mapped: close d after the Scorer.
 func NewScorer(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Scorer, error) {
-	if err := errors.Join(simd.Check(), d.Validate(cfg)); err != nil {
+	if err := errors.Join(o.Check(), d.Validate(cfg)); err != nil {
 		return nil, err
 	}
 	e, err := newFrozen(cfg, d.Tensor, false, o)
@@ -93,7 +119,7 @@ func newFrozen(cfg *model.Config, from source, train bool, o Options) (*Engine, 
 // the activations of the largest batch need. With an adapter it trains a copy of what that holds and nothing else, under the names of
 // the adapter's file; the weights stay where they are mapped, and d open until the Trainable is closed.
 func NewTrainable(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Trainable, error) {
-	if err := errors.Join(simd.Check(), d.Validate(cfg)); err != nil {
+	if err := errors.Join(o.Check(), d.Validate(cfg)); err != nil {
 		return nil, err
 	}
 	if o.Adapter != nil {
@@ -121,9 +147,13 @@ func NewTrainable(d *checkpoint.Dir, cfg *model.Config, o Options) (model.Traina
 
 func newEngine(c *model.Config, held map[string]tensor, params []model.Param, o Options) *Engine {
 	pool := simd.NewPool(o.Threads)
-	e := &Engine{cfg: c, w: assemble(c, held), params: params, pool: pool, threads: parallel.Threads{Pool: pool},
+	e := &Engine{cfg: c, w: assemble(c, held), params: params, pool: pool, threads: parallel.New(pool),
 		attn: attention.New(c), act: activation.Of(c.Activation), rotary: rotary.New(c.Rope, c.HeadDim),
 		headVocab: headVocab, headRows: headRows, held: bytesOf(held)}
+	e.numerics, e.gemm = o.Numerics(), simd.Gemm
+	if o.BF16 {
+		e.gemm = simd.GemmBF16
+	}
 	e.batch = run{tiles: make([]attention.Tile, pool.Threads()), keeps: make([]keep.Level, c.Layers)}
 	if o.Adapter != nil {
 		for _, m := range o.Adapter.Modules {
@@ -150,11 +180,8 @@ func newEngine(c *model.Config, held map[string]tensor, params []model.Param, o 
 	return e
 }
 
-// Numerics names the arithmetic of this machine. Example: "fma16/1".
-func Numerics() string { return simd.Class() }
-
-// Numerics is the function Numerics.
-func (e *Engine) Numerics() string { return Numerics() }
+// Numerics names the arithmetic: see Options.Numerics.
+func (e *Engine) Numerics() string { return e.numerics }
 
 // Config returns the model's configuration.
 func (e *Engine) Config() *model.Config { return e.cfg }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
 )
@@ -139,43 +140,85 @@ func TestGradientsAgainstDifferences(t *testing.T) {
 
 func TestSameBits(t *testing.T) {
 	for _, s := range everyKind {
-		t.Run(s.name, func(t *testing.T) {
-			w := randomWeights(s.model(), 3)
-			data := samples(s.cfg.Vocab, 4)
-			all := batchOf(data...)
-			want := score(t, s.scorer(t, w, checkpoint.F32, Options{Threads: 1}), all, wantAll)
-			same := func(t *testing.T, want, got model.Scores) {
-				t.Helper()
-				if diff := cmp.Diff(want, got); diff != "" {
-					t.Error("other bits (-want +got):\n" + diff)
-				}
-			}
-			for _, threads := range []int{2, 3, 7} {
-				same(t, want, score(t, s.scorer(t, w, checkpoint.F32, Options{Threads: threads}), all, wantAll))
-			}
-			same(t, want, score(t, s.scorer(t, w, checkpoint.F16, Options{}), all, wantAll))
-			e := s.scorer(t, w, checkpoint.BF16, Options{})
-			same(t, want, score(t, e, all, wantAll))
-
-			plain := model.Scores{Logp: want.Logp}
-			same(t, plain, score(t, e, all, 0))
-			forward, _ := train(t, s.trainable(t, w, Options{}), all, randomGradient(all.Scored(), 5))
-			same(t, plain, forward)
-
-			// Alone, in another order, and every completion by itself.
-			var alone, single []float32
-			for i, x := range data {
-				alone = append(alone, score(t, e, batchOf(x), 0).Logp...)
-				for _, c := range x.completions {
-					other := data[(i+1)%len(data)]
-					got := score(t, e, batchOf(other, sample{x.prompt, [][]int32{c}}), 0).Logp
-					single = append(single, got[len(got)-len(c):]...)
-				}
-			}
-			same(t, plain, model.Scores{Logp: alone})
-			same(t, plain, model.Scores{Logp: single})
-		})
+		t.Run(s.name, func(t *testing.T) { sameBits(t, s, Options{}) })
 	}
+}
+
+func TestSameBitsOfBF16(t *testing.T) {
+	skipWithoutBF16(t)
+	for _, s := range everyKind {
+		t.Run(s.name, func(t *testing.T) { sameBits(t, s, Options{BF16: true}) })
+	}
+}
+
+func skipWithoutBF16(t *testing.T) {
+	t.Helper()
+	if !simd.HasBF16() {
+		t.Skip("this processor has no products of bfloat16 numbers; STEELYARD_SIMD=generic has them")
+	}
+}
+
+// TestBF16IsNear: rounded factors give other values, but not by much, and products with a frozen or a trained weight the same.
+func TestBF16IsNear(t *testing.T) {
+	skipWithoutBF16(t)
+	for _, s := range everyKind {
+		w := randomWeights(s.model(), 3)
+		b := batchOf(samples(s.cfg.Vocab, 4)...)
+		want := score(t, s.scorer(t, w, checkpoint.F32, Options{}), b, 0).Logp
+		got := score(t, s.scorer(t, w, checkpoint.F32, Options{BF16: true}), b, 0).Logp
+		sum := 0.0
+		for i := range want {
+			sum += math.Abs(float64(got[i] - want[i]))
+		}
+		if mean := sum / float64(len(want)); mean == 0 || mean > 0.05 { // a factor of 8 bits; experts may be chosen otherwise
+			t.Errorf("%s: a value differs by %v in the mean", s.name, mean)
+		}
+	}
+	if got, want := (Options{BF16: true}).Numerics(), simd.ClassBF16+"+"+simd.Class(); got != want {
+		t.Errorf("numerics %s, want %s", got, want)
+	}
+}
+
+func sameBits(t *testing.T, s small, o Options) {
+	with := func(threads int) Options {
+		o := o
+		o.Threads = threads
+		return o
+	}
+	w := randomWeights(s.model(), 3)
+	data := samples(s.cfg.Vocab, 4)
+	all := batchOf(data...)
+	want := score(t, s.scorer(t, w, checkpoint.F32, with(1)), all, wantAll)
+	same := func(t *testing.T, want, got model.Scores) {
+		t.Helper()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error("other bits (-want +got):\n" + diff)
+		}
+	}
+	for _, threads := range []int{2, 3, 7} {
+		same(t, want, score(t, s.scorer(t, w, checkpoint.F32, with(threads)), all, wantAll))
+	}
+	same(t, want, score(t, s.scorer(t, w, checkpoint.F16, o), all, wantAll))
+	e := s.scorer(t, w, checkpoint.BF16, o)
+	same(t, want, score(t, e, all, wantAll))
+
+	plain := model.Scores{Logp: want.Logp}
+	same(t, plain, score(t, e, all, 0))
+	forward, _ := train(t, s.trainable(t, w, o), all, randomGradient(all.Scored(), 5))
+	same(t, plain, forward)
+
+	// Alone, in another order, and every completion by itself.
+	var alone, single []float32
+	for i, x := range data {
+		alone = append(alone, score(t, e, batchOf(x), 0).Logp...)
+		for _, c := range x.completions {
+			other := data[(i+1)%len(data)]
+			got := score(t, e, batchOf(other, sample{x.prompt, [][]int32{c}}), 0).Logp
+			single = append(single, got[len(got)-len(c):]...)
+		}
+	}
+	same(t, plain, model.Scores{Logp: alone})
+	same(t, plain, model.Scores{Logp: single})
 }
 
 func TestAppendedTokensChangeNothingBefore(t *testing.T) {

@@ -58,12 +58,12 @@ func (t *tally) raise(top float32) {
 	shrink := simd.Exp1(t.top - top)
 	if f := float64(shrink); f > 0 {
 		step := float64(top - t.top)
-		t.dot = f * (t.dot - float64(step*float64(t.sum)))
-		t.square *= float64(f * f)
+		t.dot = float64(f * (t.dot - float64(step*float64(t.sum))))
+		t.square = float64(t.square * float64(f*f))
 	} else { // also from a top of -Inf
 		t.dot, t.square = 0, 0
 	}
-	t.sum *= shrink
+	t.sum = float32(t.sum * shrink)
 	t.top = top
 }
 
@@ -150,7 +150,7 @@ func (e *Engine) headTiles(r *run, n int, f func(v, size int)) {
 	c := e.cfg.Hidden
 	for v := 0; v < e.cfg.Vocab; v += e.headVocab {
 		size := min(e.headVocab, e.cfg.Vocab-v)
-		simd.Gemm(e.pool, r.logits, size, simd.Matrix(r.headNorm, n, c), e.w.head.w.Block(v, size, 0, c).T(), false)
+		e.gemm(e.pool, r.logits, size, simd.Matrix(r.headNorm, n, c), e.w.head.w.Block(v, size, 0, c).T(), false)
 		f(v, size)
 	}
 }

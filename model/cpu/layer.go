@@ -76,7 +76,7 @@ func (e *Engine) backward(r *run, i int) {
 		dout = e.afterBackward(r, &w.attnPost, l.attnOut)
 	}
 	e.applyBackward(&w.o, d.attn, replace, dout, e.cfg.Hidden, l.attn)
-	e.attn.Backward(e.pool, w.attn, r.tiles, d.sweep, r.queries, d.keys, attention.Gradient{
+	e.attn.Backward(e.pool, w.attn, r.tiles, r.sweep, r.queries, r.keys, attention.Gradient{
 		QKV: l.qkv, DQKV: d.qkv, LSE: l.lse, Delta: d.delta, Out: l.attn, DOut: d.attn,
 	})
 	if i == e.lowest && !e.below && w.attnNorm.DG == nil && w.attnNorm.DB == nil {

@@ -24,7 +24,7 @@ func (e *Engine) apply(l *linear, y []float32, ldy int, x []float32) {
 	out, in := l.w.Rows, l.w.Cols
 	rows := len(x) / in
 	e.rows.forward += rows
-	simd.Gemm(e.pool, y, ldy, simd.Matrix(x, rows, in), l.w.T(), false)
+	e.gemm(e.pool, y, ldy, simd.Matrix(x, rows, in), l.w.T(), false)
 	if l.b != nil {
 		e.threads.Each(rows, func(i int) { simd.Add(y[i*ldy:][:out], l.b) })
 	}

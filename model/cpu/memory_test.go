@@ -98,7 +98,11 @@ func TestSameBitsUnderAnyMemory(t *testing.T) {
 			}
 			wantScores, wantGrads := step(s.trainable(t, w, Options{Threads: 1}))
 			again := map[keep.Level]int{}
-			for _, threads := range []int{1, 2, 3, 7} {
+			threadCounts := []int{1, 2, 3, 7}
+			if testing.Short() {
+				threadCounts = []int{2}
+			}
+			for _, threads := range threadCounts {
 				for name, limit := range limits(t, s.trainable(t, w, Options{Threads: threads}), b) {
 					e := s.trainable(t, w, Options{Threads: threads})
 					limitMemory(t, e, limit)
@@ -198,6 +202,48 @@ func TestMemoryGrowsLinearly(t *testing.T) {
 				t.Errorf("checkpointing %v: twice as many tokens more take %d bytes more, want %d: %d", checkpointing, got, want, at)
 			}
 		}
+	}
+}
+
+// steady returns a model of so many layers and what is done with it again and again.
+func steady(t testing.TB, layers, tokens int) (score, train func()) {
+	t.Helper()
+	s := small{cfg: model.Config{Vocab: 300, Hidden: 64, Layers: layers, Heads: 4, KVHeads: 2, HeadDim: 16, Intermediate: 192}}
+	e := s.trainable(t, randomWeights(s.model(), 1), Options{Threads: 2})
+	var b model.Batch
+	b.Add(make([]int32, tokens), make([]int32, tokens), make([]int32, tokens))
+	d := randomGradient(b.Scored(), 1)
+	check := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+			_, err := e.Score(context.Background(), b, 0)
+			check(err)
+		}, func() {
+			_, err := e.Forward(context.Background(), b, 0)
+			check(err)
+			check(e.Backward(context.Background(), d, nil))
+		}
+}
+
+// A batch like the last allocates its result and, for every loop over rows, the closure that is the loop's body: a few in a layer, whatever
+// the batch.
+func TestSteadyStateAllocations(t *testing.T) {
+	count := func(layers, tokens int) (score, train float64) {
+		s, both := steady(t, layers, tokens)
+		return testing.AllocsPerRun(5, s), testing.AllocsPerRun(5, both)
+	}
+	s3, t3 := count(3, 60)
+	s6, t6 := count(6, 60)
+	sl, tl := count(3, 120)
+	t.Logf("3 layers: %v to score, %v to train; 6 layers: %v, %v; a longer pair: %v, %v", s3, t3, s6, t6, sl, tl)
+	if s6-s3 > 3*7 || t6-t3 > 3*19 {
+		t.Errorf("3 layers more allocate %v times more to score and %v to train", s6-s3, t6-t3)
+	}
+	if sl > s3+3 || tl > t3+3 { // the runtime allocates now and then
+		t.Errorf("a longer pair allocates %v times to score and %v to train, a shorter one %v and %v", sl, tl, s3, t3)
 	}
 }
 

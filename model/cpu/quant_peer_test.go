@@ -70,7 +70,7 @@ func TestStoredFourBits(t *testing.T) {
 				t.Fatal(err)
 			}
 			compareLogps(t, got.Logp, logps[i], 1e-5)
-			stored, err := d.Fingerprint(c, Numerics())
+			stored, err := d.Fingerprint(c, Options{}.Numerics())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,7 +84,7 @@ func TestStoredFourBits(t *testing.T) {
 			if err := made.Quantize(c2, s); err != nil {
 				t.Fatal(err)
 			}
-			items, err := made.Fingerprint(c2, Numerics())
+			items, err := made.Fingerprint(c2, Options{}.Numerics())
 			if err != nil {
 				t.Fatal(err)
 			}

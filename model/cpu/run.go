@@ -3,6 +3,7 @@ package cpu
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/arena"
@@ -37,16 +38,23 @@ type run struct {
 	ff           []float32 // (T or S, F) the gated product
 	slotX, slotY []float32 // (S, C) tokens gathered by expert, and what experts give them; in the backward pass gradients
 
-	headX    []float32             // (tokens of a head tile, C) rows that predict, gathered
-	headNorm []float32             // (tokens of a head tile, C) the same, normalized
-	logits   []float32             // a head tile
-	lse      []float32             // (N) logsumexp of the logits
-	tallies  []tally               // one a token of a head tile
-	tiles    []attention.Tile      // one a worker
-	queries  []attention.QueryTask // of attention
-	routers  []model.Router        // one a group, where asked for, while they are counted
+	headX    []float32        // (tokens of a head tile, C) rows that predict, gathered
+	headNorm []float32        // (tokens of a head tile, C) the same, normalized
+	logits   []float32        // a head tile
+	lse      []float32        // (N) logsumexp of the logits
+	tallies  []tally          // one a token of a head tile
+	tiles    []attention.Tile // one a worker
+	routers  []model.Router   // one a group, where asked for, while they are counted
 	low      lowRank
-	grads    gradients
+
+	// Attention's tasks, and for what spans they were cut; back says whether those of the backward pass were.
+	cut     []attention.Span
+	back    bool
+	queries []attention.QueryTask
+	sweep   attention.Sweep
+	keys    []attention.KeyTask // where there is no sweep
+
+	grads gradients
 }
 
 // Gradients are the buffers of a backward pass.
@@ -60,15 +68,12 @@ type gradients struct {
 	delta     []float32 // (T, H) attn·dattn of every head
 	gateUp    []float32 // (T or S, W)
 	ff        []float32 // (T or S, F)
-	stats     []float32 // two numbers of every vector of a norm
 	head      []float32 // (tokens of a head tile, C)
 	tile      []float32 // (tokens of a head tile, C) what one tile adds to head
 	slopes    []float32 // a head tile: of the logits' soft cap
 	slot      []float32 // (S) of an expert's weight
 	router    []float32 // (T, E) of the router's logits
 	dRouter   [][]float32
-	sweep     attention.Sweep
-	keys      []attention.KeyTask // where there is no sweep
 }
 
 // mlpRows bounds the memory of a feed-forward network where nothing is kept.
@@ -170,11 +175,15 @@ func (e *Engine) prepare(r *run, why purpose) error {
 	}
 	e.lay(r, &c, s, why)
 	e.lowRank = r.low
+	if (why == toScore || r.back) && slices.Equal(r.cut, r.spans) {
+		return nil // the tasks of the last batch are this one's
+	}
+	r.cut, r.back = append(r.cut[:0], r.spans...), bool(why)
 	r.queries = e.attn.QueryTasks(r.queries[:0], r.groups)
 	if why == toTrain {
-		r.grads.sweep = e.attn.NewSweep(r.groups, e.pool.Threads())
-		if r.grads.sweep == nil {
-			r.grads.keys = e.attn.KeyTasks(r.grads.keys[:0], r.groups)
+		r.sweep = e.attn.NewSweep(r.groups, e.pool.Threads())
+		if r.sweep == nil {
+			r.keys = e.attn.KeyTasks(r.keys[:0], r.groups)
 		}
 	}
 	return nil
@@ -223,7 +232,7 @@ func (e *Engine) lay(r *run, c *arena.Cutter, s sizes, why purpose) {
 	for i := range r.tiles {
 		r.tiles[i].Cut(c.Floats, &e.attn, why == toTrain, m.AttentionCap > 0)
 	}
-	r.grads = gradients{keys: r.grads.keys}
+	r.grads = gradients{}
 	if why == toScore {
 		return
 	}
@@ -233,8 +242,8 @@ func (e *Engine) lay(r *run, c *arena.Cutter, s sizes, why purpose) {
 		x: c.Floats(t * m.Hidden), half: c.FloatsIf(m.Parallel || m.Norms != model.NormBefore, t*m.Hidden), norm: c.Floats(t * m.Hidden),
 		qkv: c.Floats(wide), unclipped: c.FloatsIf(m.ClipQKV > 0, wide), attn: c.Floats(t * m.Heads * m.HeadDim), delta: c.Floats(t * m.Heads),
 		gateUp: c.Floats(opened), ff: c.Floats(ff),
-		stats: c.Floats(2 * max(t*m.Heads, headRows)), head: c.Floats(headRows * m.Hidden), tile: c.Floats(headRows * m.Hidden),
-		slopes: c.FloatsIf(m.LogitCap > 0, headTile), slot: c.Floats(slots), keys: r.grads.keys,
+		head: c.Floats(headRows * m.Hidden), tile: c.Floats(headRows * m.Hidden),
+		slopes: c.FloatsIf(m.LogitCap > 0, headTile), slot: c.Floats(slots),
 	}
 	if m.Experts != nil {
 		r.grads.router = c.Floats(t * m.Experts.Count)

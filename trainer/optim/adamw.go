@@ -136,9 +136,9 @@ func power(b float64, n int) float64 {
 	out := 1.0
 	for ; n > 0; n >>= 1 {
 		if n&1 == 1 {
-			out *= b
+			out = float64(out * b)
 		}
-		b *= b
+		b = float64(b * b)
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package optim
 import (
 	"math"
 
+	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint/quant"
 )
@@ -73,7 +74,10 @@ func (a *AdamW8) Step(lr float64, scale float32) {
 		w, g := p.Data[from:to], p.Grad[from:to]
 		if s.m8 == nil {
 			m, v := s.m[from:to], s.v[from:to]
-			f.moments(g, m, v)
+			for at := 0; at < len(w); at += block8 {
+				end := min(at+block8, len(w))
+				f.moments(g[at:end], m[at:end], v[at:end])
+			}
 			f.update32(w, m, v)
 			return
 		}
@@ -99,15 +103,18 @@ type factors8 struct {
 	epsilon32, rate32                         float32
 }
 
-// moments brings the moments up to date and clears the gradients.
+// moments brings the moments up to date and clears the gradients, at most block8 of each.
 func (f factors8) moments(g, m, v []float32) {
-	m, v = m[:len(g)], v[:len(g)]
-	for i := range g {
-		gi := float32(g[i] * f.scale)
-		g[i] = 0
-		m[i] = fma(f.blend1, gi, float32(f.beta1*m[i]))
-		v[i] = fma(float32(f.blend2*gi), gi, float32(f.beta2*v[i]))
-	}
+	var room [block8]float32
+	scaled := room[:len(g)]
+	simd.Scale(g, f.scale)
+	copy(scaled, g)
+	simd.Scale(m, f.beta1)
+	simd.Axpy(m, f.blend1, g)
+	simd.Scale(scaled, f.blend2)
+	simd.Scale(v, f.beta2)
+	simd.MulAdd(v, scaled, g)
+	clear(g)
 }
 
 func (f factors8) update8(w, m, v []float32) {

@@ -20,6 +20,7 @@ type counters struct {
 
 	tokens     beam.Counter
 	shared     beam.Counter
+	repeated   beam.Counter
 	duplicates beam.Counter
 	codes      dofn.Codes
 }
@@ -37,6 +38,7 @@ func newCounters() counters {
 
 		tokens:     beam.NewCounter(dofn.Namespace, "tokens"),
 		shared:     beam.NewCounter(dofn.Namespace, "shared_prefix_tokens"),
+		repeated:   beam.NewCounter(dofn.Namespace, "repeated_completion_tokens"),
 		duplicates: beam.NewCounter(dofn.Namespace, "duplicates"),
 	}
 }
@@ -59,5 +61,6 @@ func (c *counters) batch(ctx context.Context, b Batch) {
 	c.batchMicros.Update(ctx, b.Took.Microseconds())
 	c.tokens.Inc(ctx, int64(b.Tokens))
 	c.shared.Inc(ctx, int64(b.Shared))
+	c.repeated.Inc(ctx, int64(b.Repeated))
 	c.duplicates.Inc(ctx, int64(b.Rows-b.Pairs))
 }

@@ -3,10 +3,12 @@
 //
 // # Behavior
 //
-// A bundle's pairs are gathered in a window bounded in rows and bytes, sorted by length, cut into batches of at most BatchTokens
-// tokens (at least one pair) and scored, the prompt of a pair once for both of its completions. Rows of a window with the same ids
-// are scored once and given the same values. Sums are float64 sums, in order, of the float32 token values. Rows leave as their
-// batch is done, in an order of the window's own.
+// A bundle's pairs are gathered in a window bounded in rows and bytes and grouped by prompt. Every distinct completion of a prompt is
+// scored once, the prompt once for all of them: four ranked answers in six pairs are one prompt and four completions. Groups are sorted
+// by length and cut into batches of at most BatchTokens tokens; one that is longer is cut too and its prompt computed again, but two
+// completions stay together. Ids alone are compared; a prompt that another one begins with shares nothing with it. Rows of a window with
+// the same ids are scored once and given the same values. Sums are float64 sums, in order, of the float32 token values. Rows leave as
+// their completions are done, in an order of the window's own.
 //
 // # Determinism
 //
@@ -15,8 +17,8 @@
 //
 // # Failure
 //
-// A batch that the engine refuses is halved until the pair at fault stands alone, which goes to the second output as internal; a
-// pair whose values are not finite goes there as non_finite_logp. A model that can't be read, or that isn't the one the run was
+// A batch that the engine refuses is halved until the completion at fault stands alone; the pairs that it belongs to go to the second
+// output as internal. Pairs whose values are not finite go there as non_finite_logp. A model that can't be read, or that isn't the one the run was
 // launched with, fails the bundle; so does a context that ends.
 //
 // The model is loaded once a process with the first window, not in Setup: a bundle that is slow to start is never split on some

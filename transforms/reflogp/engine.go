@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/checkpoint/adapter"
 	"github.com/steelyard-ml/steelyard/model/cpu"
 	"github.com/steelyard-ml/steelyard/schemas"
 )
@@ -40,7 +41,15 @@ func engineOf(name string) (Engine, error) {
 // cpuEngine is model/cpu.
 type cpuEngine struct{}
 
+// CPU returns the options with which model/cpu computes the model.
+func (m Model) CPU(threads int, added *adapter.Adapter) cpu.Options {
+	return cpu.Options{Threads: threads, Adapter: added, BF16: m.BF16}
+}
+
 func (cpuEngine) Describe(m Model) (*Reference, error) {
+	if err := m.CPU(0, nil).Check(); err != nil {
+		return nil, err
+	}
 	d, c, err := m.Open()
 	if err != nil {
 		return nil, err
@@ -54,7 +63,7 @@ func (cpuEngine) Describe(m Model) (*Reference, error) {
 		return nil, err
 	}
 	defer added.Close()
-	items, err := d.Fingerprint(c, cpu.Numerics())
+	items, err := d.Fingerprint(c, m.CPU(0, added).Numerics())
 	if err == nil {
 		items, err = added.Mark(items, d, c)
 	}
@@ -78,7 +87,7 @@ func (cpuEngine) Load(m Model, threads int) (model.Scorer, error) {
 		d.Close()
 		return nil, err
 	}
-	sc, err := cpu.NewScorer(d, c, cpu.Options{Threads: threads, Adapter: added})
+	sc, err := cpu.NewScorer(d, c, m.CPU(threads, added))
 	if err != nil {
 		added.Close()
 		d.Close()

@@ -20,6 +20,8 @@ type Model struct {
 	Quantize *quant.Scheme `json:"quantize,omitempty"`
 	// Adapter is the directory of a LoRA adapter that is added to it, or "".
 	Adapter string `json:"adapter,omitempty"`
+	// BF16 is cpu.Options.BF16.
+	BF16 bool `json:"bf16,omitempty"`
 }
 
 // Validate returns every fault of the model that can be seen without looking at its files.
@@ -77,10 +79,11 @@ type Options struct {
 	Fingerprint schemas.Fingerprint `json:"fingerprint"`
 	// Threads is how many threads a worker's engine uses; 0 is as many as the machine has.
 	Threads int `json:"threads,omitempty"`
-	// BatchTokens bounds the tokens of a batch, a shared prompt counted once. A pair that is longer makes a batch of its own.
-	// Default: DefaultBatchTokens. It changes speed and memory, never a value.
+	// BatchTokens bounds the tokens of a batch, a shared prompt counted once. Two completions of a prompt that are longer make a batch
+	// of their own. Default: DefaultBatchTokens. It changes speed and memory, never a value.
 	BatchTokens int `json:"batch_tokens,omitempty"`
-	// WindowRows and WindowBytes bound what a bundle gathers before it scores. Defaults: 4096 rows, 64 MiB.
+	// WindowRows and WindowBytes bound what a bundle gathers before it scores: pairs of a prompt share its computation where they meet
+	// in a window. Defaults: 4096 rows, 64 MiB.
 	WindowRows  int   `json:"window_rows,omitempty"`
 	WindowBytes int64 `json:"window_bytes,omitempty"`
 	// Run names the run whose progress is counted.

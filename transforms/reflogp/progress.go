@@ -7,7 +7,7 @@ import "github.com/steelyard-ml/steelyard/transforms/internal/dofn"
 type Progress struct {
 	Rows        int64 // rows that have their value, repeats included
 	Quarantined int64 // rows refused, by whatever step
-	Tokens      int64 // tokens that went through the model, a shared prompt once
+	Tokens      int64 // tokens that went through the model, what pairs share once
 }
 
 // ProgressOf returns the progress of a run.

@@ -69,11 +69,11 @@ func TestModelThatIsNotThere(t *testing.T) {
 }
 
 func TestSameModel(t *testing.T) {
-	launched := schemas.Fingerprint{{Name: "weights", Digest: "sha256:aa"}, {Name: "numerics", Digest: "fma16/1"}}
+	launched := schemas.Fingerprint{{Name: "weights", Digest: "sha256:aa"}, {Name: "numerics", Digest: "fma16/2"}}
 	if err := same(Options{Fingerprint: launched}, slices.Clone(launched)); err != nil {
 		t.Error(err)
 	}
-	found := schemas.Fingerprint{{Name: "weights", Digest: "sha256:bb"}, {Name: "numerics", Digest: "fma16/1"}}
+	found := schemas.Fingerprint{{Name: "weights", Digest: "sha256:bb"}, {Name: "numerics", Digest: "fma16/2"}}
 	err := same(Options{Model: Model{Dir: "m"}, Fingerprint: launched}, found)
 	want := "reflogp: the model at m is not the one this run was launched with (weights is sha256:bb and should be sha256:aa): give every worker the same files"
 	if err == nil || err.Error() != want {

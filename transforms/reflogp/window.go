@@ -1,7 +1,6 @@
 package reflogp
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -20,20 +19,23 @@ type Output struct {
 	Batch func(Batch)               // every call of the engine; may be nil
 }
 
-// A Batch is one call of the engine.
+// A Batch is one call of the engine. Over all calls of a window that succeed, Tokens + Shared + Repeated is what a run would compute that
+// takes every distinct pair as two sequences.
 type Batch struct {
-	Pairs  int // distinct pairs
-	Rows   int // rows that get their values
-	Tokens int // tokens that went through the model, a shared prompt once
-	Shared int // prompt tokens that a run without shared prompts would have computed again
-	Took   time.Duration
-	Err    error // why the engine refused it
+	Pairs    int // distinct pairs that have all their values with this call: a completion may have come with an earlier one
+	Rows     int // rows of those pairs
+	Tokens   int // tokens that went through the model
+	Shared   int // prompt tokens that were not computed again for another completion
+	Repeated int // completion tokens that were not computed again for another pair
+	Took     time.Duration
+	Err      error // why the engine refused it
 }
 
-// ScoreWindow scores a window of rows in batches of at most batchTokens tokens, longest pairs first, and hands every row to out:
-// with its values, or with the reason why there are none. It returns an error only when the work was called off.
+// ScoreWindow scores a window of rows in batches of at most batchTokens tokens and hands every row to out: with its values, or with the
+// reason why there are none. Pairs with the same prompt are one group, in which every completion stands once; the groups with most tokens
+// go first. It returns an error only when the work was called off.
 func ScoreWindow(ctx context.Context, sc model.Scorer, window []schemas.TokenPair, batchTokens int, out Output) error {
-	for _, batch := range cut(distinct(window), batchTokens) {
+	for _, batch := range cut(sets(window), batchTokens) {
 		if err := scoreBatch(ctx, sc, batch, out); err != nil {
 			return err
 		}
@@ -41,90 +43,51 @@ func ScoreWindow(ctx context.Context, sc model.Scorer, window []schemas.TokenPai
 	return nil
 }
 
-// rows are the rows of a window that hold one pair: the same ids.
-type rows []schemas.TokenPair
-
-func (r rows) tokens() int {
-	return len(r[0].PromptIDs) + len(r[0].ChosenIDs) + len(r[0].RejectedIDs)
-}
-
-// distinct groups a window by pair, longest pairs first. Among equally long ones the order is that of their ids, so that the cut
-// into batches doesn't depend on the order of arrival.
-func distinct(window []schemas.TokenPair) []rows {
-	window = slices.Clone(window)
-	slices.SortFunc(window, func(a, b schemas.TokenPair) int {
-		return cmp.Or(
-			cmp.Compare(rows{b}.tokens(), rows{a}.tokens()),
-			cmp.Compare(a.ID, b.ID),
-			cmp.Compare(a.Source.File, b.Source.File),
-			cmp.Compare(a.Source.Pos, b.Source.Pos),
-		)
-	})
-	var pairs []rows
-	for from := 0; from < len(window); {
-		to := from + 1
-		for to < len(window) && window[to].ID == window[from].ID {
-			to++
-		}
-		pairs = append(pairs, rows(window[from:to]))
-		from = to
-	}
-	return pairs
-}
-
-// cut cuts pairs into batches of at most so many tokens, and of at least one pair.
-func cut(pairs []rows, tokens int) [][]rows {
-	var batches [][]rows
-	for from := 0; from < len(pairs); {
-		to, sum := from+1, pairs[from].tokens()
-		for to < len(pairs) && sum+pairs[to].tokens() <= tokens {
-			sum += pairs[to].tokens()
-			to++
-		}
-		batches = append(batches, pairs[from:to])
-		from = to
-	}
-	return batches
-}
-
-// scoreBatch scores a batch, or halves it where the engine refuses it.
-func scoreBatch(ctx context.Context, sc model.Scorer, batch []rows, out Output) error {
+// scoreBatch scores a batch, or halves it where the engine refuses it, and hands out the pairs that are done with it.
+func scoreBatch(ctx context.Context, sc model.Scorer, batch []part, out Output) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("reflogp: %w", context.Cause(ctx))
 	}
-	logp, err := callEngine(ctx, sc, batch, out)
-	switch {
-	case err == nil:
-		for _, pair := range batch {
-			p := pair[0]
-			n, m := len(p.ChosenIDs), len(p.RejectedIDs)
-			emit(pair, logp[:n:n], logp[n:n+m:n+m], out)
-			logp = logp[n+m:]
-		}
-		return nil
-	case dofn.Ended(ctx, err):
-		return fmt.Errorf("reflogp: %w", err)
-	case len(batch) == 1:
-		quarantine(batch[0], schemas.CodeInternal, fmt.Sprintf("the engine refused this pair alone: %v", err), out)
+	done := callEngine(ctx, sc, batch)
+	if dofn.Ended(ctx, done.Err) {
+		return fmt.Errorf("reflogp: %w", done.Err)
+	}
+	alone := len(batch) == 1 && len(batch[0].completions) == 1
+	if done.Err != nil && alone {
+		c := batch[0].completions[0]
+		c.done, c.err = true, done.Err
+	}
+	for _, p := range batch {
+		pairs, rows := p.set.handOut(out)
+		done.Pairs += pairs
+		done.Rows += rows
+	}
+	if out.Batch != nil {
+		out.Batch(done)
+	}
+	if done.Err == nil || alone {
 		return nil
 	}
-	half := len(batch) / 2
-	if err := scoreBatch(ctx, sc, batch[:half], out); err != nil {
+	left, right := halve(batch)
+	if err := scoreBatch(ctx, sc, left, out); err != nil {
 		return err
 	}
-	return scoreBatch(ctx, sc, batch[half:], out)
+	return scoreBatch(ctx, sc, right, out)
 }
 
-// callEngine returns the log-probability of every completion token of a batch, in order of the batch.
-func callEngine(ctx context.Context, sc model.Scorer, batch []rows, out Output) ([]float32, error) {
+// callEngine gives the completions of a batch their log-probabilities, or returns why they have none.
+func callEngine(ctx context.Context, sc model.Scorer, batch []part) (done Batch) {
 	var b model.Batch
-	var done Batch
-	for _, pair := range batch {
-		p := pair[0]
-		b.Add(p.PromptIDs, p.ChosenIDs, p.RejectedIDs)
-		done.Pairs++
-		done.Rows += len(pair)
-		done.Shared += len(p.PromptIDs)
+	for _, p := range batch {
+		ids := make([][]int32, len(p.completions))
+		sides := 0
+		for i, c := range p.completions {
+			ids[i] = c.ids
+			sides += c.uses
+			done.Repeated += (c.uses - 1) * len(c.ids)
+		}
+		b.Add(p.set.prompt, ids...)
+		done.Shared += (sides - 1) * len(p.set.prompt)
 	}
 	done.Tokens = len(b.Tokens)
 	start := time.Now()
@@ -137,33 +100,58 @@ func callEngine(ctx context.Context, sc model.Scorer, batch []rows, out Output) 
 		done.Err = fmt.Errorf("the engine returned %d values for %d completion tokens", len(scores.Logp), b.Scored())
 	}
 	done.Took = time.Since(start)
-	if out.Batch != nil {
-		out.Batch(done)
+	if done.Err != nil {
+		return done
 	}
-	return scores.Logp, done.Err
+	logp := scores.Logp
+	for _, p := range batch {
+		for _, c := range p.completions {
+			n := len(c.ids)
+			c.done, c.logp, logp = true, logp[:n:n], logp[n:]
+		}
+	}
+	return done
+}
+
+// handOut gives the rows of the pairs that are done to out, once, and returns how many pairs and rows the engine refused nothing of.
+func (s *set) handOut(out Output) (pairs, rows int) {
+	s.pairs = slices.DeleteFunc(s.pairs, func(p pairRows) bool {
+		if !p.chosen.done || !p.rejected.done {
+			return false
+		}
+		if p.chosen.err == nil && p.rejected.err == nil {
+			pairs, rows = pairs+1, rows+len(p.rows)
+		}
+		p.emit(out)
+		return true
+	})
+	return pairs, rows
 }
 
 // emit gives the rows of a pair its values.
-func emit(pair rows, chosen, rejected []float32, out Output) {
+func (p pairRows) emit(out Output) {
 	c := schemas.CachedPair{
-		RefChosenLogps: sum(chosen), RefRejectedLogps: sum(rejected),
-		RefChosenTokenLogps: chosen, RefRejectedTokenLogps: rejected,
+		RefChosenLogps: sum(p.chosen.logp), RefRejectedLogps: sum(p.rejected.logp),
+		RefChosenTokenLogps: p.chosen.logp, RefRejectedTokenLogps: p.rejected.logp,
 	}
 	for _, side := range []struct {
 		name string
-		logp []float32
-		sum  float64
-	}{{"chosen", chosen, c.RefChosenLogps}, {"rejected", rejected, c.RefRejectedLogps}} {
-		if !math.IsNaN(side.sum) && !math.IsInf(side.sum, 0) {
-			continue
+		*completion
+		sum float64
+	}{{"chosen", p.chosen, c.RefChosenLogps}, {"rejected", p.rejected, c.RefRejectedLogps}} {
+		switch {
+		case side.err != nil:
+			p.quarantine(schemas.CodeInternal, fmt.Sprintf("the engine refused its %s completion alone: %v", side.name, side.err), out)
+			return
+		case math.IsNaN(side.sum) || math.IsInf(side.sum, 0):
+			at := slices.IndexFunc(side.logp, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) })
+			p.quarantine(schemas.CodeNonFinite, fmt.Sprintf(
+				"the reference gives completion token %d of %s the log-probability %v: look at the checkpoint for NaN and infinities",
+				at, side.name, side.logp[at]), out)
+			return
 		}
-		at := slices.IndexFunc(side.logp, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) })
-		quarantine(pair, schemas.CodeNonFinite, fmt.Sprintf(
-			"the reference gives completion token %d of %s the log-probability %v: look at the checkpoint for NaN and infinities",
-			at, side.name, side.logp[at]), out)
-		return
 	}
-	for _, row := range pair {
+	for _, row := range p.rows {
 		c.TokenPair = row
 		out.Pair(c)
 	}
@@ -178,8 +166,8 @@ func sum(values []float32) float64 {
 	return s
 }
 
-func quarantine(pair rows, code schemas.Code, reason string, out Output) {
-	for _, row := range pair {
+func (p pairRows) quarantine(code schemas.Code, reason string, out Output) {
+	for _, row := range p.rows {
 		out.Bad(schemas.Quarantined{Source: row.Source, Code: code, Reason: reason, Raw: row.Raw})
 	}
 }

@@ -44,6 +44,9 @@ func (f *fake) Score(ctx context.Context, b model.Batch, _ model.Want) (model.Sc
 	for _, g := range b.Groups {
 		context := uint32(2166136261)
 		for _, id := range b.Tokens[at : at+g.Prompt] {
+			if id == tokenError {
+				return model.Scores{}, errors.New("out of tiles")
+			}
 			context = (context ^ uint32(id)) * 16777619
 		}
 		at += g.Prompt
@@ -135,7 +138,7 @@ func TestValuesDependOnThePairAlone(t *testing.T) {
 func TestBatchesKeepTheBudget(t *testing.T) {
 	var window []schemas.TokenPair
 	for i := range 10 {
-		window = append(window, pair(int64(i), make([]int32, i+1), []int32{int32(i)}, []int32{7}))
+		window = append(window, pair(int64(i), make([]int32, i+1), []int32{int32(i)}, []int32{77}))
 	}
 	// Pairs of 12, 11, … 3 tokens, longest first.
 	f := &fake{}
@@ -176,39 +179,41 @@ func TestOneBadPairAmongMany(t *testing.T) {
 	}{
 		{"the engine refuses it", tokenError, schemas.CodeInternal, "out of tiles"},
 		{"the engine panics", tokenPanic, schemas.CodeInternal, "index out of range"},
-		{"values are missing", tokenShort, schemas.CodeInternal, "0 values for 2 completion tokens"},
+		{"values are missing", tokenShort, schemas.CodeInternal, "0 values for 1 completion tokens"},
 		{"not a number", tokenNaN, schemas.CodeNonFinite, "token 0 of rejected"},
 		{"infinite", tokenInf, schemas.CodeNonFinite, "-Inf"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			var window []schemas.TokenPair
-			for i := range int64(33) {
-				window = append(window, pair(i, []int32{1, 2}, []int32{int32(i)}, []int32{9}))
-			}
-			window[20] = pair(20, []int32{1, 2}, []int32{3}, []int32{test.token})
-			window[30] = pair(30, []int32{1, 2}, []int32{3}, []int32{test.token}) // again
-			got, bad, batches := run(t, &fake{}, window, 1<<20)
-			if len(got) != 31 {
-				t.Errorf("%d rows scored, want 31", len(got))
-			}
-			if len(bad) != 2 || bad[0].Source.Pos != 20 || bad[1].Source.Pos != 30 {
-				t.Fatalf("quarantined %v, want rows 20 and 30", bad)
-			}
-			for _, q := range bad {
-				if q.Code != test.code || !strings.Contains(q.Reason, test.reason) || q.Raw == "" {
-					t.Errorf("quarantined as %s: %q with the raw row %q, want %s and %q", q.Code, q.Reason, q.Raw, test.code, test.reason)
+		for _, prompts := range []int32{33, 1} { // of their own, and one for all: the bad completion stands in a set
+			t.Run(fmt.Sprintf("%s/prompts=%d", test.name, prompts), func(t *testing.T) {
+				var window []schemas.TokenPair
+				for i := range int32(33) {
+					window = append(window, pair(int64(i), []int32{1, i % prompts}, []int32{i}, []int32{99}))
 				}
-			}
-			failed := 0
-			for _, b := range batches {
-				if b.Err != nil {
-					failed++
+				window[20] = pair(20, []int32{1, 20 % prompts}, []int32{3}, []int32{test.token})
+				window[30] = pair(30, []int32{1, 20 % prompts}, []int32{3}, []int32{test.token}) // again
+				got, bad, batches := run(t, &fake{}, window, 1<<20)
+				if len(got) != 31 {
+					t.Errorf("%d rows scored, want 31", len(got))
 				}
-			}
-			if test.code == schemas.CodeInternal && (failed < 2 || failed > 6) {
-				t.Errorf("%d calls of the engine failed to find one pair among 32, want about log2", failed)
-			}
-		})
+				if len(bad) != 2 || bad[0].Source.Pos != 20 || bad[1].Source.Pos != 30 {
+					t.Fatalf("quarantined %v, want rows 20 and 30", bad)
+				}
+				for _, q := range bad {
+					if q.Code != test.code || !strings.Contains(q.Reason, test.reason) || q.Raw == "" {
+						t.Errorf("quarantined as %s: %q with the raw row %q, want %s and %q", q.Code, q.Reason, q.Raw, test.code, test.reason)
+					}
+				}
+				failed := 0
+				for _, b := range batches {
+					if b.Err != nil {
+						failed++
+					}
+				}
+				if test.code == schemas.CodeInternal && (failed < 2 || failed > 7) {
+					t.Errorf("%d calls of the engine failed to find one completion among 32 or 64, want about log2", failed)
+				}
+			})
+		}
 	}
 }
 
@@ -216,7 +221,7 @@ func TestCancelledWorkBlamesNoRow(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var window []schemas.TokenPair
 	for i := range int64(10) {
-		window = append(window, pair(i, []int32{1, 2}, []int32{int32(i)}, []int32{9}))
+		window = append(window, pair(i, []int32{1, int32(i)}, []int32{int32(i)}, []int32{9}))
 	}
 	scored, bad := 0, 0
 	f := &fake{cancel: cancel}

@@ -22,7 +22,7 @@ import (
 
 var (
 	ctx         = context.Background()
-	fingerprint = schemas.Fingerprint{{Name: schemas.ItemWeights, Digest: "sha256:aa"}, {Name: schemas.ItemNumerics, Digest: "fma16/1"}}
+	fingerprint = schemas.Fingerprint{{Name: schemas.ItemWeights, Digest: "sha256:aa"}, {Name: schemas.ItemNumerics, Digest: "fma16/2"}}
 )
 
 // The ids were computed with Python's hashlib and struct; the first is the test vector of docs/format.md.
@@ -349,7 +349,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"size", func() schemas.Part { p := good; p.Bytes--; return p }, fingerprint, "the manifest says"},
 		{"rows", func() schemas.Part { p := good; p.Rows++; return p }, fingerprint, "it has 2 rows, the manifest says 3"},
 		{"run", func() schemas.Part { p := good; p.Run = "r2"; return p }, fingerprint, `names the run "r1"`},
-		{"fingerprint", func() schemas.Part { return good }, schemas.Fingerprint{fingerprint[0], {Name: "numerics", Digest: "generic/1"}}, `its numerics is "fma16/1"`},
+		{"fingerprint", func() schemas.Part { return good }, schemas.Fingerprint{fingerprint[0], {Name: "numerics", Digest: "generic/1"}}, `its numerics is "fma16/2"`},
 		{"view", func() schemas.Part { return writeOther[ViewRow](t, st, footer, "view_row", 2) }, fingerprint, `are "view_row", not "value"`},
 		{"missing columns", func() schemas.Part { return writeOther[noSum](t, st, footer, "value", 2) }, fingerprint, "columns are not those"},
 		{"other type", func() schemas.Part { return writeOther[wideIDs](t, st, footer, "value", 2) }, fingerprint, "columns are not those"},

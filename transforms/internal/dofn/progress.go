@@ -9,7 +9,7 @@ import (
 type Progress struct {
 	Rows        atomic.Int64 // rows that have their value, repeats included
 	Quarantined atomic.Int64 // rows refused
-	Tokens      atomic.Int64 // tokens that went through the model, a shared prompt once
+	Tokens      atomic.Int64 // tokens that went through the model, what pairs share once
 }
 
 var progress sync.Map // run id → *Progress

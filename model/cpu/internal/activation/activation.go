@@ -20,6 +20,8 @@ func Of(a model.Activation) Func {
 	switch a {
 	case model.SiLU:
 		return Func{silu: true, values: simd.SiLU, both: simd.SiLUGrad}
+	case model.GELU:
+		return Func{values: simd.GELU, both: simd.GELUGrad}
 	case model.GELUTanh:
 		return Func{values: simd.GELUTanh, both: simd.GELUTanhGrad}
 	}

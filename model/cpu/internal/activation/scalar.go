@@ -12,7 +12,6 @@ type scalar struct{ value, slope func(x float64) float64 }
 
 // scalars are the activations of transformers' ACT2FN that have no vectors of their own and no weights.
 var scalars = map[model.Activation]scalar{
-	model.GELU: {gelu, geluSlope},
 	model.GELU10: {
 		func(x float64) float64 { return min(max(gelu(x), -10), 10) },
 		func(x float64) float64 {

@@ -53,7 +53,7 @@ func (n *Norm) stats(x []float32) (mean, r float64) {
 }
 
 // Forward computes the vectors of y from those of x. y may be x.
-func (n *Norm) Forward(t parallel.Threads, y, x []float32, v Vectors) {
+func (n *Norm) Forward(t *parallel.Threads, y, x []float32, v Vectors) {
 	plus := n.plus()
 	t.Each(v.N, func(i int) {
 		x := v.of(x, i)
@@ -78,7 +78,7 @@ var sums = sync.Pool{New: func() any { return new([]float32) }}
 //	dg = Σ dy∘x̂    db = Σ dy
 //
 // dy is overwritten.
-func (n *Norm) Backward(t parallel.Threads, dx, dy, x []float32, v Vectors) {
+func (n *Norm) Backward(t *parallel.Threads, dx, dy, x []float32, v Vectors) {
 	size := max(minBlock, (v.N+maxBlocks-1)/maxBlocks)
 	blocks := (v.N + size - 1) / size
 	into := [2][]float32{n.DG, n.DB}

@@ -67,7 +67,7 @@ func TestNorm(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	pool := simd.NewPool(2)
 	defer pool.Close()
-	threads := parallel.Threads{Pool: pool}
+	threads := parallel.New(pool)
 	for _, kind := range kinds {
 		for _, width := range []int{1, 5, 16, 37, 64} {
 			for _, bias := range []bool{false, true} {
@@ -140,7 +140,7 @@ func TestNormIsTheSameBits(t *testing.T) {
 		var first [][]float32
 		for _, count := range []int{1, 2, 3, 7} {
 			pool := simd.NewPool(count)
-			threads := parallel.Threads{Pool: pool}
+			threads := parallel.New(pool)
 			clear(n.DG)
 			clear(n.DB)
 			y, dx, replaced := make([]float32, len(x)), make([]float32, len(x)), slices.Clone(dy)
