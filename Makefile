@@ -14,7 +14,7 @@ RACE := ./cache/... ./storage/... ./model/... ./internal/simd ./trainer/... ./pa
 # How long each parser is fuzzed.
 FUZZTIME ?= 1m
 
-.PHONY: build check fmt vet staticcheck test race arch fuzz smollm2 peers tokenizers required clean
+.PHONY: build check fmt vet staticcheck test race arch fuzz smollm2 peers tokenizers required bench clean
 
 build:
 	$(GO) build -o bin/steelyard ./cmd/steelyard
@@ -83,6 +83,13 @@ $(TOKENIZERS)/%:
 # All tests, with nothing skipped.
 required: smollm2 peers tokenizers
 	STEELYARD_REQUIRE=1 STEELYARD_PYTHON=$(VENV)/bin/python STEELYARD_SMOLLM2=$(SMOLLM2) STEELYARD_TOKENIZERS=$(TOKENIZERS) $(MAKE) check
+
+# Everything that docs/benchmarks.md says, measured in one go beside TRL, PyTorch and OpenBLAS (gcc and Debian's libopenblas-dev), on a
+# machine that does nothing else. A part of it: make bench BENCHFLAGS="-quick -only gemm -out /dev/stdout".
+BENCHFLAGS ?=
+bench: build smollm2 peers
+	$(GO) build -o bin/bench ./bench
+	bin/bench -model $(SMOLLM2) -python $(VENV)/bin/python $(BENCHFLAGS)
 
 clean:
 	rm -rf bin $(CACHE)

@@ -34,6 +34,7 @@ var table = []struct {
 	{"trainer/optim", []string{"internal/simd", "model", "model/checkpoint/..."}},
 	{"trainer/...", []string{"schemas", "cache", "cache/perm", "model", "model/checkpoint/...", "trainer/..."}},
 	{"cmd/...", []string{"..."}},
+	{"bench/...", []string{"..."}},
 }
 
 // exclusive says which of our packages alone may import a package from outside.
@@ -45,7 +46,7 @@ var exclusive = []struct {
 	{"github.com/parquet-go/parquet-go", []string{"pairs", "cache/..."}},
 	{"github.com/spf13/cobra", []string{"cmd/..."}},
 	{"github.com/apache/beam/sdks/v2/go/pkg/beam/runners", []string{"runners/..."}},
-	{"github.com/apache/beam", []string{"transforms/...", "pipelines", "runners/...", "cmd/..."}},
+	{"github.com/apache/beam", []string{"transforms/...", "pipelines", "runners/...", "cmd/...", "bench"}},
 	{"cloud.google.com", []string{"storage/gs"}},
 	{"C", nil},
 }

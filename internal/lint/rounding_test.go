@@ -61,11 +61,11 @@ func f(a, b, c float32, i, j int, x float64) float32 {
 	good += s[j]
 	s[j] *= c
 	bad += s[j]
-	bad = c - h(a, b)
+	bad += c - h(a, b)
 	return bad + good
 }
-func h(x, y float32) float32 { return x * y }
-func g(s []float32, i int, x float32) float32 { return s[i] + x }`
+func g(s []float32, i int, x float32) float32 { return s[i] + x }
+func h(a, b float32) float32 { return a * b }`
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, "p.go", src, 0)
 	if err != nil {
@@ -92,7 +92,7 @@ func fusible(t *testing.T, fset *token.FileSet, path string, files []*ast.File, 
 		basic, ok := info.Types[e].Type.Underlying().(*types.Basic)
 		return ok && basic.Info()&(types.IsFloat|types.IsComplex) != 0
 	}
-	held := map[types.Object]bool{} // variables that a product is assigned to, functions that return one: it fuses across statements and calls
+	held := map[types.Object]bool{} // variables that a product is assigned to, functions that return one: the compiler may fuse across statements and calls
 	var places map[string]bool      // and elements and fields, as a function writes them: it may fuse across memory
 	product := func(e ast.Expr) bool {
 		for {
@@ -104,11 +104,12 @@ func fusible(t *testing.T, fset *token.FileSet, path string, files []*ast.File, 
 				break
 			}
 		}
-		if call, ok := e.(*ast.CallExpr); ok {
-			e = call.Fun
-		}
-		if name, ok := e.(*ast.Ident); ok {
-			return held[info.Uses[name]]
+		switch e := e.(type) {
+		case *ast.Ident:
+			return held[info.Uses[e]]
+		case *ast.CallExpr:
+			name, ok := e.Fun.(*ast.Ident)
+			return ok && held[info.Uses[name]]
 		}
 		if places[types.ExprString(e)] {
 			return true
@@ -120,6 +121,14 @@ func fusible(t *testing.T, fset *token.FileSet, path string, files []*ast.File, 
 		return info.Types[b].Value == nil && isFloat(b)
 	}
 	hold := func(n ast.Node) bool {
+		if f, ok := n.(*ast.FuncDecl); ok {
+			ast.Inspect(f, func(m ast.Node) bool {
+				if r, ok := m.(*ast.ReturnStmt); ok && len(r.Results) == 1 && product(r.Results[0]) {
+					held[info.ObjectOf(f.Name)] = true
+				}
+				return true
+			})
+		}
 		assign, ok := n.(*ast.AssignStmt)
 		if !ok || len(assign.Lhs) != len(assign.Rhs) {
 			return true
@@ -164,14 +173,6 @@ func fusible(t *testing.T, fset *token.FileSet, path string, files []*ast.File, 
 			for _, d := range f.Decls {
 				places = map[string]bool{}
 				ast.Inspect(d, hold)
-				if f, ok := d.(*ast.FuncDecl); ok {
-					ast.Inspect(f, func(n ast.Node) bool {
-						if r, ok := n.(*ast.ReturnStmt); ok && len(r.Results) == 1 && product(r.Results[0]) {
-							held[info.ObjectOf(f.Name)] = true
-						}
-						return true
-					})
-				}
 				ast.Inspect(d, visit)
 			}
 		}

@@ -1,5 +1,7 @@
 package simd
 
+import "unsafe"
+
 // A blocking is how a product is cut, in elements, so that what is read often stays in a cache near by.
 type blocking struct{ m, n, k int }
 
@@ -273,6 +275,9 @@ func macro(w *Workspace, micro microKernel, c []float32, ldc int, a, b *panels, 
 		bd, _, ldb := b.band(j / nr)
 		for i := 0; i < m; i += mr {
 			ad, ras, cas := a.band(i / mr)
+			if next := i + mr; add && next < m {
+				table.prefetch(unsafe.Pointer(&c[next*ldc+j]), 4*ldc, min(mr, m-next), 4*min(nr, n-j))
+			}
 			micro(min(mr, m-i), min(nr, n-j), k, ad, ras, cas, bd, ldb, c[i*ldc+j:], ldc, add)
 		}
 	}

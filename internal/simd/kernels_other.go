@@ -5,7 +5,7 @@ package simd
 import "runtime"
 
 // Portable code should give the bits of fma16/2. It is a class of its own until tests on such a machine have shown it.
-const class = "generic/1"
+const class = "generic/2"
 
 func available() []Level { return []Level{Generic} }
 

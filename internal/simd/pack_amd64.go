@@ -35,7 +35,7 @@ func transpose8AVX2(dst []float32, w int, src []float32, stride, k int)
 func transpose8BF16AVX2(dst []float32, w int, src []uint16, stride, k int)
 
 // transposeStrip is how many columns are transposed of all rows before the next: what is written of a panel stays in L1 until it is whole.
-const transposeStrip = 64
+const transposeStrip = 128
 
 func packAVX2(dst []float32, w int, src []float32, ras, cas, k int) {
 	switch {

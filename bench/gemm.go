@@ -1,0 +1,142 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/steelyard-ml/steelyard/bench/report"
+	"github.com/steelyard-ml/steelyard/internal/simd"
+)
+
+// Shapes M×N×K: those of SmolLM2-135M and of a model of a billion weights, over which means are taken, and more of SmolLM2's.
+var (
+	shapes = [][3]int{{1024, 576, 576}, {1024, 1536, 576}, {1024, 576, 1536}, {512, 8192, 576}, {2048, 2048, 2048}, {1024, 5632, 2048},
+		{1024, 2048, 5632}, {576, 1536, 1024}}
+	others = [][3]int{{2048, 576, 576}, {2048, 192, 576}, {2048, 960, 576}, {2048, 3072, 576}, {256, 1536, 576}, {256, 192, 576}, {64, 576, 576}}
+)
+
+// gemm measures products of ours and of OpenBLAS in turn.
+func (b *bench) gemm() error {
+	g := &report.Gemm{Rounds: 3, Least: 0.1}
+	if b.quick {
+		g.Rounds, g.Least = 1, 0.02
+	}
+	b.report.Gemm = g
+	for _, threads := range b.threadCounts() {
+		pool := simd.NewPool(threads)
+		for _, set := range []struct {
+			shapes [][3]int
+			counts bool
+		}{{shapes, true}, {others, false}} {
+			for _, s := range set.shapes {
+				g.Gauge.Read(threads)
+				for _, layout := range []string{"NT", "NN", "TN"} {
+					p := report.Product{M: s[0], N: s[1], K: s[2], Layout: layout, Kind: report.Float32, Threads: threads, Counts: set.counts}
+					both, err := b.products(g, pool, p)
+					if err != nil {
+						pool.Close()
+						return err
+					}
+					g.Products = append(g.Products, both...)
+				}
+				b.say("products %s on %d threads", report.Product{M: s[0], N: s[1], K: s[2]}.Shape(), threads)
+			}
+		}
+		pool.Close()
+	}
+	return nil
+}
+
+// products measures a product in all kinds: with weights of bfloat16 where the layout has weights, and in bfloat16 where the machine has that.
+func (b *bench) products(g *report.Gemm, pool *simd.Pool, p report.Product) ([]report.Product, error) {
+	all, seconds := []report.Product{p}, []float64{0}
+	if p.Layout != "TN" {
+		p.Kind = report.BF16Weights
+		all, seconds = append(all, p), append(seconds, 0)
+	}
+	if simd.HasBF16() {
+		p.Kind = report.BF16
+		all, seconds = append(all, p), append(seconds, 0)
+	}
+	least := time.Duration(g.Least * float64(time.Second))
+	blas := 0.0
+	for range g.Rounds {
+		if b.openBLAS != nil {
+			s, err := b.openBLAS.Gemm(p.Layout, p.Threads, p.M, p.N, p.K, least)
+			if err != nil {
+				return nil, err
+			}
+			blas = fastest(blas, s)
+		}
+		for i, q := range all {
+			seconds[i] = fastest(seconds[i], turns(pool, q, least))
+		}
+	}
+	for i := range all {
+		all[i].Ours = p.Operations() / seconds[i]
+	}
+	if blas > 0 {
+		all[0].OpenBLAS = p.Operations() / blas
+	}
+	return all, nil
+}
+
+// fastest is the lesser of two times, of which the first may be 0 for none.
+func fastest(a, b float64) float64 {
+	if a == 0 {
+		return b
+	}
+	return min(a, b)
+}
+
+// turns computes a product once, and then at least twice and for so long, and returns the seconds of the fastest turn: the rule of
+// peers/c/openblas.c.
+func turns(pool *simd.Pool, p report.Product, least time.Duration) float64 {
+	r := rand.New(rand.NewPCG(1, 2))
+	x, y := simd.Matrix(values(r, p.M*p.K), p.M, p.K), simd.Matrix(values(r, p.K*p.N), p.K, p.N)
+	if p.Layout == "TN" {
+		x = simd.Matrix(x.F32, p.K, p.M).T()
+	}
+	if p.Layout == "NT" {
+		y = simd.Matrix(y.F32, p.N, p.K).T()
+	}
+	multiply := simd.Gemm
+	if p.Kind == report.BF16 {
+		multiply = simd.GemmBF16
+	}
+	if p.Kind == report.BF16Weights {
+		y.Type, y.Raw, y.F32 = simd.BF16, halves(y.F32), nil
+	}
+	c := make([]float32, p.M*p.N)
+	best, sum := time.Duration(0), time.Duration(0)
+	for turn := 0; turn < 3 || sum < least; turn++ {
+		begin := time.Now()
+		multiply(pool, c, p.N, x, y, false)
+		took := time.Since(begin)
+		if turn == 0 {
+			continue
+		}
+		if sum += took; best == 0 || took < best {
+			best = took
+		}
+	}
+	return best.Seconds()
+}
+
+func values(r *rand.Rand, n int) []float32 {
+	out := make([]float32, n)
+	for i := range out {
+		out[i] = r.Float32() - 0.5
+	}
+	return out
+}
+
+// halves cuts float32s to bfloat16s.
+func halves(f []float32) []uint16 {
+	out := make([]uint16, len(f))
+	for i, v := range f {
+		out[i] = uint16(math.Float32bits(v) >> 16)
+	}
+	return out
+}
