@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// NEON should give the bits of fma16/1, and does under emulation. It is a class of its own until tests on hardware have shown it.
+// NEON should give the bits of fma16/2, and does under emulation. It is a class of its own until tests on hardware have shown it.
 const class = "generic/2"
 
 // available returns the levels of every processor of the architecture.
@@ -52,6 +52,8 @@ var neon = kernels{
 	siluGrad:     siluGradNEON,
 	geluTanh:     geluTanhNEON,
 	geluTanhGrad: geluTanhGradNEON,
+	gelu:         geluGeneric,
+	geluGrad:     geluGradGeneric,
 	softCap:      softCapNEON,
 	sum64:        sum64NEON,
 	sumSq:        sumSqNEON,

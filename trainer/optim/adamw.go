@@ -138,7 +138,7 @@ func power(b float64, n int) float64 {
 		if n&1 == 1 {
 			out = float64(out * b)
 		}
-		b *= b
+		b = float64(b * b)
 	}
 	return out
 }
