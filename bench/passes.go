@@ -15,6 +15,7 @@ import (
 	"github.com/steelyard-ml/steelyard/bench/report"
 	"github.com/steelyard-ml/steelyard/bench/work"
 	"github.com/steelyard-ml/steelyard/cache"
+	"github.com/steelyard-ml/steelyard/model/cpu"
 	"github.com/steelyard-ml/steelyard/storage"
 	"github.com/steelyard-ml/steelyard/transforms/reflogp"
 )
@@ -51,6 +52,11 @@ func (b *bench) passes(ctx context.Context) error {
 func (b *bench) order() []string {
 	ours := []string{report.Reference, report.Full}
 	list := append([]string{}, ours...)
+	if err := (cpu.Options{BF16: true}).Check(); err == nil {
+		list = append(list, report.ReferenceBF16, report.Reference, report.ReferenceBF16)
+	} else {
+		b.leaveOut("%s: %v", report.ReferenceBF16, err)
+	}
 	for _, peer := range []string{report.Torch, report.TorchBF16, report.TRL} {
 		list = append(append(list, peer), ours...)
 	}
@@ -83,9 +89,11 @@ func (b *bench) pass(ctx context.Context, p *report.Passes, name string) (r repo
 	var err error
 	switch name {
 	case report.Reference:
-		err = b.reference(ctx, &r, p.Budget)
+		err = b.reference(ctx, &r, p.Budget, false)
+	case report.ReferenceBF16:
+		err = b.reference(ctx, &r, p.Budget, true)
 	case report.Reference2048:
-		err = b.reference(ctx, &r, 2048)
+		err = b.reference(ctx, &r, 2048, false)
 	case report.Full:
 		err = b.training(ctx, &r, p, withoutIt)
 		if errors.Is(err, errNoOption) {
@@ -104,9 +112,9 @@ func (b *bench) pass(ctx context.Context, p *report.Passes, name string) (r repo
 	return r
 }
 
-func (b *bench) reference(ctx context.Context, r *report.Run, budget int) error {
+func (b *bench) reference(ctx context.Context, r *report.Run, budget int, bf16 bool) error {
 	var out scoreResult
-	err := alone(ctx, job{Score: &scoreJob{Model: b.model, Pairs: b.sample.tokens, Threads: b.threads, BatchTokens: budget, Layout: work.AsBuilt}}, b.threads, &out)
+	err := alone(ctx, job{Score: &scoreJob{Model: b.model, Pairs: b.sample.tokens, Threads: b.threads, BatchTokens: budget, Layout: work.AsBuilt, BF16: bf16}}, b.threads, &out)
 	r.Reference, r.Peak, r.ReferencePeak, r.Logps, r.IDs = out.Seconds, out.Peak, out.Peak, out.Sums, b.sample.ids()
 	return err
 }

@@ -24,6 +24,7 @@ type scoreJob struct {
 	Threads     int
 	BatchTokens int
 	Layout      work.Layout
+	BF16        bool
 }
 
 // A scoreResult is what came of it.
@@ -51,7 +52,7 @@ func (j *scoreJob) do(ctx context.Context) (*scoreResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	scorer, err := cpu.NewScorer(d, config, cpu.Options{Threads: j.Threads})
+	scorer, err := cpu.NewScorer(d, config, cpu.Options{Threads: j.Threads, BF16: j.BF16})
 	if err != nil {
 		return nil, err
 	}

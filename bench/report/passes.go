@@ -12,6 +12,7 @@ import (
 // The runs of ours.
 const (
 	Reference     = "reference pass"
+	ReferenceBF16 = "reference pass, bf16"
 	Reference2048 = "reference pass, batches of 2,048 tokens"
 	Full          = "training, all weights"
 	Checkpointed  = "training, all weights, gradient checkpointing"
@@ -137,6 +138,33 @@ func (p *Passes) Comparisons() (all []Comparison) {
 	return all
 }
 
+// A Rounded is the reference pass in bfloat16 beside that in float32.
+type Rounded struct {
+	Faster        float64
+	Largest, Mean float64 // differences of a completion's sum, in nats
+	Same, Pairs   int     // pairs of which the same completion is the more probable one
+}
+
+// BF16 returns what products in bfloat16 change, or nil where they were not measured.
+func (p *Passes) BF16() *Rounded {
+	wide, rounded := p.ours(Reference), p.ours(ReferenceBF16)
+	if len(rounded.Logps) == 0 || len(rounded.Logps) != len(wide.Logps) {
+		return nil
+	}
+	r := Rounded{Faster: wide.Reference / rounded.Reference, Pairs: len(wide.Logps)}
+	for i, w := range wide.Logps {
+		b := rounded.Logps[i]
+		for side := range 2 {
+			d := math.Abs(b[side] - w[side])
+			r.Largest, r.Mean = max(r.Largest, d), r.Mean+d/float64(2*r.Pairs)
+		}
+		if (b[0] > b[1]) == (w[0] > w[1]) {
+			r.Same++
+		}
+	}
+	return &r
+}
+
 func perPair(r Run) float64 { return r.Train / float64(r.TrainPairs) }
 
 // ratio is a/b, or NaN where either is missing.
@@ -162,7 +190,7 @@ type Own struct {
 // Own returns our runs by kind.
 func (p *Passes) Own(r *Report) (all []Own) {
 	peak := r.Peak(p.Gauge, r.Threads)
-	for _, name := range []string{Reference, Reference2048, Full, Checkpointed, LoRA} {
+	for _, name := range []string{Reference, ReferenceBF16, Reference2048, Full, Checkpointed, LoRA} {
 		m := p.ours(name)
 		o := Own{Name: name, Peak: m.Peak, Losses: m.Losses}
 		for _, run := range p.Runs {
@@ -188,7 +216,7 @@ func (p *Passes) Own(r *Report) (all []Own) {
 func (p *Passes) necessary(r *Report, name string) (operations float64, pairs int) {
 	var err error
 	switch name {
-	case Reference, Reference2048:
+	case Reference, ReferenceBF16, Reference2048:
 		var parts work.Parts
 		parts, err = work.Forward(r.Config, p.Pairs)
 		operations, pairs = parts.Sum(), len(p.Pairs)
@@ -242,6 +270,9 @@ func (p *Passes) verdicts(r *Report) (all []work.Verdict) {
 		if v, ok := shares[s.name]; ok {
 			all = append(all, work.Verdict{What: s.name + ": share of the peak", Value: v, Bound: s.bound, Unit: "%"})
 		}
+	}
+	if b := p.BF16(); b != nil {
+		all = append(all, work.Verdict{What: ReferenceBF16 + " against float32", Value: b.Faster, Bound: 1.5, Unit: "×"})
 	}
 	best := p.bestTRL()
 	reference, full, lora := p.ours(Reference), p.ours(Full), p.ours(LoRA)

@@ -36,6 +36,7 @@ func full() *Report {
 			run(Reference2048, "", 3, 0, 480), run(Checkpointed, "", 0, 12, 60, 0.69),
 			run(Torch, Full, 6, 20, 300, 0.69), run(TRL, Full, 9, 30, 400, 0.69005), run("TRL, float32, batch 4", Full, 9, 40, 900, 0.7),
 			run(TRLLoRA, LoRA, 9, 15, 400, 0.69), {Name: TorchBF16, Peer: true, Failed: "no memory"},
+			{Name: ReferenceBF16, Reference: 1.5, Logps: [][2]float64{{-1.5, -1.25}}},
 		}},
 		Ablation: &Ablation{Pairs: 1, Cases: []Case{{Layout: "as built", Seconds: 2, Tokens: 6}, {Layout: "apart", Seconds: 3, Tokens: 8}, {Layout: "x", Failed: "no"}}},
 		Length: &Length{Points: []Point{{Tokens: 256, Reference: 1, Train: 3, TrainPeak: 100}, {Tokens: 512, Reference: 2, Train: 6, TrainPeak: 150},
@@ -70,6 +71,7 @@ func TestVerdicts(t *testing.T) {
 		{"GEMM, bfloat16 weights, 2 threads: least share of the peak", 0.7, false},
 		{Reference + ": share of the peak", operations / 3 / 3 / 100e9, false},
 		{Full + ": share of the peak", operations / 10 / 100e9, false},
+		{ReferenceBF16 + " against float32", 2, true},
 		{"reference pass against " + TRL, 3, true},
 		{"training against " + TRL, 3, true},
 		{"reference pass against " + Torch, 2, true},
@@ -141,6 +143,17 @@ func TestOtherTokensShow(t *testing.T) {
 	}
 }
 
+func TestBF16(t *testing.T) {
+	p := full().Passes
+	if got, want := *p.BF16(), (Rounded{Faster: 2, Largest: 0.75, Mean: 0.625, Same: 0, Pairs: 1}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	p.Runs = p.Runs[:2]
+	if got := p.BF16(); got != nil {
+		t.Errorf("%+v without a run", got)
+	}
+}
+
 func TestPage(t *testing.T) {
 	var page strings.Builder
 	if err := full().Write(&page); err != nil {
@@ -154,6 +167,7 @@ func TestPage(t *testing.T) {
 		"| " + Reference + " | 2.0, 4.0 | 0.333 |",
 		"| " + TRL + " | 0.111 | 3.00× | 0.033 | 3.00× |",
 		TorchBF16 + " failed: no memory",
+		"0.625 nats in the mean and 0.75 at most; of 0 of 1 pairs",
 		"| apart |  | 3.00 | 1.50× | 8 |",
 		"Gradient checkpointing, in training of all weights: 1.20× the time and 60.0 % of the memory.",
 		"| 1024 | 4.00 | 3906 |",
