@@ -171,7 +171,7 @@ func TestRowIsTheRowOfItsGroup(t *testing.T) {
 			}
 		}
 	})
-	if alone == 0 {
+	if alone == 0 && !testing.Short() { // which draws too few layouts to be sure of one
 		t.Error("no row was read with less than half of its group")
 	}
 }

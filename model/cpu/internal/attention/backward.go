@@ -21,15 +21,19 @@ type Gradient struct {
 
 // Backward computes the gradients DQKV of a layer's queries, keys and values, given those of its output. The schedule is that of the batch.
 func (a *Attention) Backward(p *simd.Pool, l Layer, tiles []Tile, s *Schedule, g Gradient) {
-	b := backward{view{a, g.QKV}, view{a, g.DQKV}, l, g}
-	p.Run(len(s.sweeps)+len(s.queries), func(worker, i int) {
-		if t := &tiles[worker]; i < len(s.sweeps) {
-			b.sweep(t, s.sweeps[i])
-		} else {
-			b.queryGrad(t, s.queries[i-len(s.sweeps)], false)
+	if s.first == nil {
+		s.first = func(worker, i int) {
+			if t := &s.tiles[worker]; i < len(s.sweeps) {
+				s.layer.sweep(t, s.sweeps[i])
+			} else {
+				s.layer.queryGrad(t, s.queries[i-len(s.sweeps)], false)
+			}
 		}
-	})
-	p.Run(len(s.keys), func(worker, i int) { b.keyGrad(&tiles[worker], s.keys[i]) })
+		s.second = func(worker, i int) { s.layer.keyGrad(&s.tiles[worker], s.keys[i]) }
+	}
+	s.layer, s.tiles = backward{view{a, g.QKV}, view{a, g.DQKV}, l, g}, tiles
+	p.Run(len(s.sweeps)+len(s.queries), s.first)
+	p.Run(len(s.keys), s.second)
 }
 
 type backward struct {

@@ -14,6 +14,11 @@ type Schedule struct {
 	queries []QueryTask
 	keys    []KeyTask
 	loads   []int // of the threads, while shares are dealt out
+
+	// The layer under way, and what is run for it: made once, so that a layer allocates nothing.
+	layer         backward
+	tiles         []Tile
+	first, second func(worker, i int)
 }
 
 // A share is what one key head of a group has to do.
