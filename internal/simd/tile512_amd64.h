@@ -1,0 +1,202 @@
+// A tile of up to 12×32 in AVX-512: row i of C in two accumulators, Z(8+2i) and Z(9+2i). Rows and columns beyond the tile's are computed, as
+// A's and B's panels are whole, and neither read nor written in C: columns by the masks K1 (0-15) and K2 (16-31), rows by leaving early. What
+// is done with a row of A and of B is its user's.
+#define K    CX
+#define A0   SI  // a[0*ras + l*cas]
+#define A3   DI  // a[3*ras + l*cas]
+#define A6   R12
+#define A9   R13
+#define RAS  R8
+#define CAS  R9
+#define B    DX
+#define LDB  R10
+#define C    BX  // row 0 of C, then the next
+#define LDC  R11
+#define ROWS AX
+
+// LOADB loads a row of B.
+#define LOADB \
+	VMOVUPS (B), Z0   \ // b[l*ldb : +16]
+	VMOVUPS 64(B), Z1 \ // b[l*ldb+16 : +16]
+	ADDQ    LDB, B
+
+#define LOADROW(lo, hi) \
+	VMOVUPS.Z (C), K1, lo   \
+	VMOVUPS.Z 64(C), K2, hi \
+	ADDQ      LDC, C
+
+#define STOREROW(lo, hi) \
+	VMOVUPS lo, K1, (C)   \
+	VMOVUPS hi, K2, 64(C) \
+	ADDQ    LDC, C
+
+#define ZERO(c) VPXORD c, c, c
+
+// LOOP is: for range k { step }, four at a time.
+#define LOOP(step, four, rest, one, end) \
+	MOVQ    K, R15 \
+	SHRQ    $2, R15 \
+	ANDQ    $3, K  \
+	TESTQ   R15, R15 \
+	JZ      rest   \
+	PCALIGN $64    \
+four:              \
+	step           \
+	step           \
+	step           \
+	step           \
+	DECQ    R15    \
+	JNZ     four   \
+rest:              \
+	TESTQ   K, K   \
+	JZ      end    \
+one:               \
+	step           \
+	DECQ    K      \
+	JNZ     one    \
+	JMP     end
+
+// BEGINTILE reads the arguments (rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool), and C where
+// products are added to it; else accumulators are zeros, and C is fetched, so that the stores at the end find its lines in the cache. R14 is 0 where
+// there is no second half of the columns.
+#define BEGINTILE \
+	MOVQ rows+0(FP), ROWS \
+	MOVQ cols+8(FP), CX \
+	MOVQ $1, R15 \
+	SHLQ CX, R15 \
+	DECQ R15 \
+	KMOVW R15, K1 \
+	SHRQ  $16, R15 \
+	KMOVW R15, K2 \
+	MOVQ R15, R14 \
+	MOVQ k+16(FP), K \
+	MOVQ a_base+24(FP), A0 \
+	MOVQ ras+48(FP), RAS \
+	MOVQ cas+56(FP), CAS \
+	MOVQ b_base+64(FP), B \
+	MOVQ ldb+88(FP), LDB \
+	MOVQ c_base+96(FP), C \
+	MOVQ ldc+120(FP), LDC \
+	SHLQ $2, RAS \
+	SHLQ $2, CAS \
+	SHLQ $2, LDB \
+	SHLQ $2, LDC \
+	LEAQ (RAS)(RAS*2), R15 \
+	LEAQ (A0)(R15*1), A3 \
+	LEAQ (A0)(R15*2), A6 \
+	LEAQ (A3)(R15*2), A9 \
+	CMPB add+128(FP), $0 \
+	JNE  load \
+	ZERO(Z8) \
+	ZERO(Z9) \
+	ZERO(Z10) \
+	ZERO(Z11) \
+	ZERO(Z12) \
+	ZERO(Z13) \
+	ZERO(Z14) \
+	ZERO(Z15) \
+	ZERO(Z16) \
+	ZERO(Z17) \
+	ZERO(Z18) \
+	ZERO(Z19) \
+	ZERO(Z20) \
+	ZERO(Z21) \
+	ZERO(Z22) \
+	ZERO(Z23) \
+	ZERO(Z24) \
+	ZERO(Z25) \
+	ZERO(Z26) \
+	ZERO(Z27) \
+	ZERO(Z28) \
+	ZERO(Z29) \
+	ZERO(Z30) \
+	ZERO(Z31) \
+	MOVQ C, R15 \
+	MOVQ ROWS, CX \
+ahead: \
+	PREFETCHT0 (R15) \
+	PREFETCHT0 64(R15) \
+	ADDQ LDC, R15 \
+	DECQ CX \
+	JNZ  ahead \
+	MOVQ k+16(FP), K \
+	JMP  begin \
+load: \
+	LOADROW(Z8, Z9) \
+	CMPQ ROWS, $1 \
+	JLE  loaded \
+	LOADROW(Z10, Z11) \
+	CMPQ ROWS, $2 \
+	JLE  loaded \
+	LOADROW(Z12, Z13) \
+	CMPQ ROWS, $3 \
+	JLE  loaded \
+	LOADROW(Z14, Z15) \
+	CMPQ ROWS, $4 \
+	JLE  loaded \
+	LOADROW(Z16, Z17) \
+	CMPQ ROWS, $5 \
+	JLE  loaded \
+	LOADROW(Z18, Z19) \
+	CMPQ ROWS, $6 \
+	JLE  loaded \
+	LOADROW(Z20, Z21) \
+	CMPQ ROWS, $7 \
+	JLE  loaded \
+	LOADROW(Z22, Z23) \
+	CMPQ ROWS, $8 \
+	JLE  loaded \
+	LOADROW(Z24, Z25) \
+	CMPQ ROWS, $9 \
+	JLE  loaded \
+	LOADROW(Z26, Z27) \
+	CMPQ ROWS, $10 \
+	JLE  loaded \
+	LOADROW(Z28, Z29) \
+	CMPQ ROWS, $11 \
+	JLE  loaded \
+	LOADROW(Z30, Z31) \
+loaded: \
+	MOVQ c_base+96(FP), C \
+begin:
+
+// ENDTILE writes C and returns.
+#define ENDTILE \
+store: \
+	STOREROW(Z8, Z9) \
+	CMPQ ROWS, $1 \
+	JLE  done \
+	STOREROW(Z10, Z11) \
+	CMPQ ROWS, $2 \
+	JLE  done \
+	STOREROW(Z12, Z13) \
+	CMPQ ROWS, $3 \
+	JLE  done \
+	STOREROW(Z14, Z15) \
+	CMPQ ROWS, $4 \
+	JLE  done \
+	STOREROW(Z16, Z17) \
+	CMPQ ROWS, $5 \
+	JLE  done \
+	STOREROW(Z18, Z19) \
+	CMPQ ROWS, $6 \
+	JLE  done \
+	STOREROW(Z20, Z21) \
+	CMPQ ROWS, $7 \
+	JLE  done \
+	STOREROW(Z22, Z23) \
+	CMPQ ROWS, $8 \
+	JLE  done \
+	STOREROW(Z24, Z25) \
+	CMPQ ROWS, $9 \
+	JLE  done \
+	STOREROW(Z26, Z27) \
+	CMPQ ROWS, $10 \
+	JLE  done \
+	STOREROW(Z28, Z29) \
+	CMPQ ROWS, $11 \
+	JLE  done \
+	STOREROW(Z30, Z31) \
+done: \
+	VZEROUPPER \
+	RET
