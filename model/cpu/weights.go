@@ -3,6 +3,7 @@ package cpu
 import (
 	"fmt"
 
+	"github.com/steelyard-ml/steelyard/internal/hugepage"
 	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
@@ -99,14 +100,20 @@ func frozen(t checkpoint.Tensor) (tensor, error) {
 func loadTrainable(c *model.Config, from source) (map[string]tensor, []model.Param, error) {
 	held := map[string]tensor{}
 	var params []model.Param
-	for _, spec := range c.Tensors() {
+	specs := c.Tensors()
+	lengths := make([]int, len(specs))
+	for i, spec := range specs {
+		rows, cols := matrixShape(spec.Shape)
+		lengths[i] = rows * cols
+	}
+	data, grads := hugepage.Floats(lengths), hugepage.Floats(lengths)
+	for i, spec := range specs {
 		t, err := from(spec.Name)
 		if err != nil {
 			return nil, nil, err
 		}
 		rows, cols := matrixShape(spec.Shape)
-		p := model.Param{Name: spec.Name, Shape: spec.Shape, Decay: spec.Decay(),
-			Data: make([]float32, rows*cols), Grad: make([]float32, rows*cols)}
+		p := model.Param{Name: spec.Name, Shape: spec.Shape, Decay: spec.Decay(), Data: data[i], Grad: grads[i]}
 		t.Widen(p.Data, 0)
 		held[spec.Name] = tensor{op: simd.Matrix(p.Data, rows, cols), grad: p.Grad}
 		params = append(params, p)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/steelyard-ml/steelyard/internal/hugepage"
 	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
 )
@@ -47,12 +48,11 @@ type AdamW struct {
 
 // NewAdamW returns the state before the first step: moments of zero.
 func NewAdamW(params []model.Param, o Options) *AdamW {
-	a := &AdamW{o: o, params: params}
-	for _, p := range params {
-		a.first = append(a.first, make([]float32, len(p.Data)))
-		a.second = append(a.second, make([]float32, len(p.Data)))
+	lengths := make([]int, len(params))
+	for i, p := range params {
+		lengths[i] = len(p.Data)
 	}
-	return a
+	return &AdamW{o: o, params: params, first: hugepage.Floats(lengths), second: hugepage.Floats(lengths)}
 }
 
 // Step takes one step with the gradients times scale (see [ClipScale]), and clears them. For the t-th step, elementwise:

@@ -63,18 +63,19 @@ func round(n int) int { return (n + 15) &^ 15 }
 
 // Grow makes the arena large enough for what c counted, and has c cut it from its beginning. All buffers cut before are invalid then.
 //
-// The memory is the system's, not the Go heap's: what is too small goes back at once, before more is asked for, where a heap would hold both
-// until it is collected, and garbage may then grow to as much again.
+// The memory is the system's, not the Go heap's: what is too small grows where it is, or goes back before more is asked for, where a heap would
+// hold both until it is collected, and garbage may then grow to as much again.
 func (a *Arena) Grow(c *Cutter) error {
-	if len(a.floats) < c.floats || len(a.ints) < c.ints {
-		if err := a.Free(); err != nil {
-			return err
-		}
-		mapped, err := obtain(4 * c.floats)
+	if len(a.floats) < c.floats {
+		mapped, err := grow(a.mapped, 4*c.floats)
+		a.mapped, a.floats = mapped, nil
 		if err != nil {
 			return err
 		}
-		*a = Arena{mapped, simd.Float32s(mapped), make([]int32, c.ints)} // zeros are zeros in either byte order
+		a.floats = simd.Float32s(mapped[:4*c.floats])
+	}
+	if len(a.ints) < c.ints {
+		a.ints = make([]int32, c.ints)
 	}
 	*c = Cutter{from: a}
 	return nil

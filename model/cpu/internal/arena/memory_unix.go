@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix && !linux
 
 package arena
 
@@ -8,16 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// obtain returns n bytes of zeros. They take no memory before they are used.
-func obtain(n int) ([]byte, error) {
-	if n == 0 {
-		return nil, nil
+// grow returns n bytes in place of data, whatever they hold. They take no memory before they are used. With an error it returns what there is then.
+func grow(data []byte, n int) ([]byte, error) {
+	if err := free(data); err != nil {
+		return data, err
 	}
-	data, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	grown, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		return nil, fmt.Errorf("cpu: %d bytes for the buffers of a batch: %w", n, err)
 	}
-	return data, nil
+	return grown, nil
 }
 
 func free(data []byte) error {
