@@ -172,7 +172,9 @@ func gemm(w *Workspace, c []float32, ldc int, a, b *Operand, add bool) {
 			for i0 := 0; i0 < m; i0 += block.m {
 				mb := min(block.m, m-i0)
 				ap := aPanels(w, a, i0, mb, k0, k, n)
-				macro(w, micro, c[i0*ldc+j0:], ldc, &ap, &bp, mb, nb, k, add || k0 > 0)
+				tiles := (mb + table.mr - 1) / table.mr * ((nb + table.nr - 1) / table.nr)
+				next := aheadOf(a, i0+mb, min(block.m, m-i0-mb), k0, k, tiles)
+				macro(w, micro, c[i0*ldc+j0:], ldc, &ap, &bp, &next, mb, nb, k, add || k0 > 0)
 				bp.pending = false // all of B's panels are packed now
 			}
 			k0 += k
@@ -228,19 +230,55 @@ func bPanels(w *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
 	return p
 }
 
-// pack packs band i, when it is not yet, and has the cache fetch what the next one is packed from.
+// pack packs band i, when it is not yet.
 func (p *panels) pack(w *Workspace, i, width int) {
 	if !p.pending {
 		return
 	}
 	at := i * width
 	packPanels(p.data[i*p.step:], w.stripOf(), &p.source, p.at+at, min(width, p.rows-at), p.k0, p.k, width)
-	if next := at + width; next < p.rows {
-		k0, k := p.k0, p.k
-		if p.source.pairs {
-			k0, k = 2*k0, min(2*k, p.source.Cols-2*k0)
+}
+
+// next returns what is packed after band i, to be fetched in so many turns.
+func (p *panels) next(i, width, turns int) ahead {
+	at := (i + 1) * width
+	if !p.pending {
+		return ahead{}
+	}
+	return aheadOf(&p.source, p.at+at, min(width, p.rows-at), p.k0, p.k, turns)
+}
+
+// An ahead is what is packed next: the cache fetches it while what came before is multiplied.
+type ahead struct {
+	at            unsafe.Pointer
+	stride, bytes int // of a row of it
+	rows, each    int // rows that are left, and those of a turn
+}
+
+// aheadOf returns the rows i … i+m-1 of o, over k columns (of pairs: k of them) from k0, to be fetched in so many turns.
+func aheadOf(o *Operand, i, m, k0, k, turns int) ahead {
+	if m <= 0 || k <= 0 {
+		return ahead{}
+	}
+	if o.pairs {
+		k0, k = 2*k0, min(2*k, o.Cols-2*k0)
+	}
+	rows, cols, at := m, k, i*o.Stride+k0
+	if o.Trans {
+		rows, cols, at = k, m, k0*o.Stride+i
+	}
+	p := ahead{rows: rows, each: (rows + turns - 1) / turns}
+	p.at, p.stride, p.bytes = o.place(at, cols)
+	return p
+}
+
+// fetch takes a turn.
+func (p *ahead) fetch() {
+	if n := min(p.each, p.rows); n > 0 {
+		table.prefetch(p.at, p.stride, n, p.bytes)
+		if p.rows -= n; p.rows > 0 {
+			p.at = unsafe.Add(p.at, n*p.stride)
 		}
-		p.source.prefetch(p.at+next, min(width, p.rows-next), k0, k)
 	}
 }
 
@@ -268,16 +306,19 @@ func direct(ws *Workspace, edge *[]float32, o *Operand, i0, m, k0, k, w int) pan
 }
 
 // macro multiplies panels: all bands of A with one panel of B, which stays in L1, then the next.
-func macro(w *Workspace, micro microKernel, c []float32, ldc int, a, b *panels, m, n, k int, add bool) {
+func macro(w *Workspace, micro microKernel, c []float32, ldc int, a, b *panels, nextA *ahead, m, n, k int, add bool) {
 	mr, nr := table.mr, table.nr
 	for j := 0; j < n; j += nr {
 		b.pack(w, j/nr, nr)
+		nextB := b.next(j/nr, nr, (m+mr-1)/mr)
 		bd, _, ldb := b.band(j / nr)
 		for i := 0; i < m; i += mr {
 			ad, ras, cas := a.band(i / mr)
 			if next := i + mr; add && next < m {
 				table.prefetch(unsafe.Pointer(&c[next*ldc+j]), 4*ldc, min(mr, m-next), 4*min(nr, n-j))
 			}
+			nextA.fetch()
+			nextB.fetch()
 			micro(min(mr, m-i), min(nr, n-j), k, ad, ras, cas, bd, ldb, c[i*ldc+j:], ldc, add)
 		}
 	}

@@ -109,20 +109,15 @@ func (c *Codes) widen(dst []float32, at int) {
 	}
 }
 
-// prefetch has the cache fetch rows×cols elements from (i, j) on.
-func (o *Operand) prefetch(i, rows, j, cols int) {
-	at := i*o.Stride + j
-	if o.Trans {
-		at, rows, cols = j*o.Stride+i, cols, rows
-	}
+// place returns where element at lies in memory, and the bytes of a row and of n elements.
+func (o *Operand) place(at, n int) (p unsafe.Pointer, stride, bytes int) {
 	switch o.Type {
 	case F32:
-		table.prefetch(unsafe.Pointer(&o.F32[at]), 4*o.Stride, rows, 4*cols)
+		return unsafe.Pointer(&o.F32[at]), 4 * o.Stride, 4 * n
 	case Code4:
-		table.prefetch(unsafe.Pointer(&o.Codes.Data[(o.base+at)/2]), o.Stride/2, rows, (cols+1)/2)
-	default:
-		table.prefetch(unsafe.Pointer(&o.Raw[at]), 2*o.Stride, rows, 2*cols)
+		return unsafe.Pointer(&o.Codes.Data[(o.base+at)/2]), o.Stride / 2, (n + 1) / 2
 	}
+	return unsafe.Pointer(&o.Raw[at]), 2 * o.Stride, 2 * n
 }
 
 // Widen sets dst to the numbers of src, of type BF16 or F16.
