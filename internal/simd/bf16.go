@@ -47,15 +47,15 @@ func roundPairsGeneric(dst, src []float32) {
 	}
 }
 
-// microPairsGeneric is microGeneric of pairs, with dotPair for fma.
-func microPairsGeneric(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
+// columnPairsGeneric is columnGeneric of pairs, with dotPair for fma.
+func columnPairsGeneric(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
 	for i := range rows {
-		row := c[i*ldc:][:cols]
+		row, from := c[i*ldc:][:cols], i/genericRows*step+i%genericRows*ras
 		if !add {
 			clear(row)
 		}
 		for l := range k {
-			x := a[i*ras+l*cas]
+			x := a[from+l*cas]
 			for j, y := range b[l*ldb:][:cols] {
 				row[j] = dotPair(row[j], x, y)
 			}

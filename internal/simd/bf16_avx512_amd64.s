@@ -36,9 +36,9 @@
 	LOADB                                 \
 	ROWS3(A0, 8, 9, 10, 11, 12, 13)
 
-// func microPairsAVX512(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
-TEXT ·microPairsAVX512(SB), NOSPLIT, $0-129
-	BEGINTILE
+// func columnPairsAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+TEXT ·columnPairsAVX512(SB), NOSPLIT, $32-137
+	BEGINTILES
 	CMPQ  ROWS, $3
 	JLE   three
 	CMPQ  ROWS, $6
@@ -48,7 +48,7 @@ six:
 	LOOP(STEP6, four6, rest6, one6, store)
 three:
 	LOOP(STEP3, four3, rest3, one3, store)
-	ENDTILE
+	ENDTILES
 
 // func roundPairs16AVX512(dst, src []float32): a positive multiple of 16 elements of src
 TEXT ·roundPairs16AVX512(SB), NOSPLIT, $0-48

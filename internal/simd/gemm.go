@@ -154,9 +154,9 @@ func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
 // gemm is the product on one thread: blocks of N, of K and of M, in this order, around macro.
 func gemm(w *Workspace, c []float32, ldc int, a, b *Operand, add bool) {
-	m, n, kAll, micro := a.Rows, b.Cols, a.Cols, table.micro
+	m, n, kAll, column := a.Rows, b.Cols, a.Cols, table.column
 	if a.pairs {
-		kAll, micro = (a.Cols+1)/2, table.microPairs
+		kAll, column = (a.Cols+1)/2, table.columnPairs
 	}
 	if kAll == 0 && !add {
 		for i := range m {
@@ -172,9 +172,8 @@ func gemm(w *Workspace, c []float32, ldc int, a, b *Operand, add bool) {
 			for i0 := 0; i0 < m; i0 += block.m {
 				mb := min(block.m, m-i0)
 				ap := aPanels(w, a, i0, mb, k0, k, n)
-				tiles := (mb + table.mr - 1) / table.mr * ((nb + table.nr - 1) / table.nr)
-				next := aheadOf(a, i0+mb, min(block.m, m-i0-mb), k0, k, tiles)
-				macro(w, micro, c[i0*ldc+j0:], ldc, &ap, &bp, &next, mb, nb, k, add || k0 > 0)
+				next := aheadOf(a, i0+mb, min(block.m, m-i0-mb), k0, k, turns(mb, k)*((nb+table.nr-1)/table.nr))
+				macro(w, column, c[i0*ldc+j0:], ldc, &ap, &bp, &next, mb, nb, k, add || k0 > 0)
 				bp.pending = false // all of B's panels are packed now
 			}
 			k0 += k
@@ -272,6 +271,11 @@ func aheadOf(o *Operand, i, m, k0, k, turns int) ahead {
 	return p
 }
 
+// turnRows returns how many rows of a column of tiles are computed between turns: those of a tile, of several where k is small.
+func turnRows(k int) int { return table.mr * max(1, 384/k) }
+
+func turns(m, k int) int { return (m + turnRows(k) - 1) / turnRows(k) }
+
 // fetch takes a turn.
 func (p *ahead) fetch() {
 	if n := min(p.each, p.rows); n > 0 {
@@ -305,21 +309,25 @@ func direct(ws *Workspace, edge *[]float32, o *Operand, i0, m, k0, k, w int) pan
 	return p
 }
 
-// macro multiplies panels: all bands of A with one panel of B, which stays in L1, then the next.
-func macro(w *Workspace, micro microKernel, c []float32, ldc int, a, b *panels, nextA *ahead, m, n, k int, add bool) {
-	mr, nr := table.mr, table.nr
+// macro multiplies panels: all bands of A with one panel of B, which stays in a cache, then the next.
+func macro(w *Workspace, column columnKernel, c []float32, ldc int, a, b *panels, nextA *ahead, m, n, k int, add bool) {
+	mr, nr, turn := table.mr, table.nr, turnRows(k)
 	for j := 0; j < n; j += nr {
 		b.pack(w, j/nr, nr)
-		nextB := b.next(j/nr, nr, (m+mr-1)/mr)
+		nextB := b.next(j/nr, nr, turns(m, k))
 		bd, _, ldb := b.band(j / nr)
-		for i := 0; i < m; i += mr {
-			ad, ras, cas := a.band(i / mr)
-			if next := i + mr; add && next < m {
-				table.prefetch(unsafe.Pointer(&c[next*ldc+j]), 4*ldc, min(mr, m-next), 4*min(nr, n-j))
+		for i, rows := 0, 0; i < m; i += rows {
+			rows = min(turn, m-i)
+			if whole := a.whole * mr; i < whole {
+				rows = min(rows, whole-i)
 			}
 			nextA.fetch()
 			nextB.fetch()
-			micro(min(mr, m-i), min(nr, n-j), k, ad, ras, cas, bd, ldb, c[i*ldc+j:], ldc, add)
+			if next := i + rows; add && next < m {
+				table.prefetch(unsafe.Pointer(&c[next*ldc+j]), 4*ldc, min(mr, m-next), 4*min(nr, n-j))
+			}
+			ad, ras, cas := a.band(i / mr)
+			column(rows, min(nr, n-j), k, ad, a.step, ras, cas, bd, ldb, c[i*ldc+j:], ldc, add)
 		}
 	}
 }

@@ -46,9 +46,9 @@
 	ROWS3HALF(A6, Z20, Z22, Z24)     \
 	ROWS3HALF(A9, Z26, Z28, Z30)
 
-// func microAVX512(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
-TEXT ·microAVX512(SB), NOSPLIT, $0-129
-	BEGINTILE
+// func columnAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+TEXT ·columnAVX512(SB), NOSPLIT, $32-137
+	BEGINTILES
 	TESTQ R14, R14
 	JZ    half
 	CMPQ  ROWS, $3
@@ -62,4 +62,4 @@ three:
 	LOOP(STEP3, four3, rest3, one3, store)
 half:
 	LOOP(STEPHALF, fourHalf, restHalf, oneHalf, store)
-	ENDTILE
+	ENDTILES

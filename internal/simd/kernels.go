@@ -51,22 +51,22 @@ func choose(wish string, have []Level) (Level, error) {
 }
 
 // HasBF16 says whether GemmBF16 may be called: the active level multiplies bfloat16 numbers.
-func HasBF16() bool { return table.microPairs != nil }
+func HasBF16() bool { return table.columnPairs != nil }
 
 // ClassBF16 names the arithmetic of GemmBF16.
 const ClassBF16 = "bf16pairs/1"
 
-// A microKernel computes a tile of a product: see microGeneric.
-type microKernel func(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+// A columnKernel computes a column of tiles of a product: see columnGeneric.
+type columnKernel func(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 
 // kernels is the set of kernels of a level. Each computes what the exported function of its name says, but for slices' lengths, which it doesn't
 // check; those of products are documented at their portable twins (kernels_generic.go).
 type kernels struct {
-	mr, nr int // rows and columns of a tile of micro
-	micro  microKernel
+	mr, nr int // rows and columns of a tile
+	column columnKernel
 
-	microPairs microKernel // of pairs of bfloat16 numbers; nil where the processor has no such instruction
-	roundPairs func(dst, src []float32)
+	columnPairs columnKernel // of pairs of bfloat16 numbers; nil where the processor has no such instruction
+	roundPairs  func(dst, src []float32)
 
 	pack     func(dst []float32, w int, src []float32, ras, cas, k int)
 	packBF16 func(dst []float32, w int, src []uint16, ras, cas, k int)

@@ -37,7 +37,7 @@ func tableOf(l Level) *kernels {
 
 var avx2 = kernels{
 	mr: 6, nr: 16,
-	micro:      microAVX2,
+	column:     columnAVX2,
 	roundPairs: roundPairsGeneric,
 	pack:       packAVX2,
 	packBF16:   packBF16AVX2,
@@ -81,27 +81,27 @@ var avx2 = kernels{
 
 var avx512 = kernels{
 	mr: 12, nr: 32,
-	micro:      microAVX512,
-	microPairs: microPairs(),
-	roundPairs: roundPairsAVX512,
-	pack:       packAVX512,
-	packBF16:   packBF16AVX512,
-	prefetch:   prefetchAVX2,
-	dot:        dotAVX512,
-	sum:        sumAVX512,
-	max:        maxAVX512,
-	exp:        expAVX512,
-	expSum:     expSumAVX512,
-	axpy:       axpyAVX512,
-	scale:      scaleAVX512,
-	add:        addAVX512,
-	mul:        mulAVX512,
-	mulAdd:     mulAddAVX512,
-	swiglu:     swigluAVX512,
-	swigluGrad: swigluGradAVX512,
-	widenBF16:  widenBF16AVX512,
-	widenF16:   widenF16AVX512,
-	widen4:     widen4AVX512,
+	column:      columnAVX512,
+	columnPairs: columnPairs(),
+	roundPairs:  roundPairsAVX512,
+	pack:        packAVX512,
+	packBF16:    packBF16AVX512,
+	prefetch:    prefetchAVX2,
+	dot:         dotAVX512,
+	sum:         sumAVX512,
+	max:         maxAVX512,
+	exp:         expAVX512,
+	expSum:      expSumAVX512,
+	axpy:        axpyAVX512,
+	scale:       scaleAVX512,
+	add:         addAVX512,
+	mul:         mulAVX512,
+	mulAdd:      mulAddAVX512,
+	swiglu:      swigluAVX512,
+	swigluGrad:  swigluGradAVX512,
+	widenBF16:   widenBF16AVX512,
+	widenF16:    widenF16AVX512,
+	widen4:      widen4AVX512,
 
 	addTo:        addToAVX512,
 	rotate:       rotateAVX512,
@@ -126,13 +126,25 @@ var avx512 = kernels{
 
 // The kernels in assembly. Each computes what the function of its name in kernels_generic.go does.
 
-// microAVX2 has its whole tiles written by tileAVX2, and copies of the others.
-func microAVX2(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
+// columnAVX2 has its whole tiles written by tileAVX2, and copies of the others.
+func columnAVX2(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
 	const mr, nr = 6, 16
-	if rows == mr && cols == nr {
-		tileAVX2(k, a, ras, cas, b, ldb, c, ldc, add)
-		return
+	for i := 0; i < rows; i += mr {
+		tile, m := c[i*ldc:], min(mr, rows-i)
+		if next := i + mr; add && next < rows {
+			prefetchAVX2(unsafe.Pointer(&c[next*ldc]), 4*ldc, min(mr, rows-next), 4*cols)
+		}
+		if from := a[i/mr*step:]; m == mr && cols == nr {
+			tileAVX2(k, from, ras, cas, b, ldb, tile, ldc, add)
+		} else {
+			edgeAVX2(m, cols, k, from, ras, cas, b, ldb, tile, ldc, add)
+		}
 	}
+}
+
+// edgeAVX2 computes a tile of fewer rows or columns.
+func edgeAVX2(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
+	const mr, nr = 6, 16
 	var tile [mr * nr]float32
 	for i := 0; add && i < rows; i++ {
 		copy(tile[i*nr:][:cols], c[i*ldc:])
@@ -147,18 +159,18 @@ func microAVX2(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb in
 func tileAVX2(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 
 //go:noescape
-func microAVX512(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+func columnAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 
-// microPairs returns the kernel of pairs where the processor has AVX512_BF16.
-func microPairs() microKernel {
+// columnPairs returns the kernel of pairs where the processor has AVX512_BF16.
+func columnPairs() columnKernel {
 	if !cpu.X86.HasAVX512BF16 {
 		return nil
 	}
-	return microPairsAVX512
+	return columnPairsAVX512
 }
 
 //go:noescape
-func microPairsAVX512(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+func columnPairsAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 
 // roundPairsAVX512 rounds sixteen at a time.
 func roundPairsAVX512(dst, src []float32) {

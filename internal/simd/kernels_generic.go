@@ -5,30 +5,33 @@ import (
 	"unsafe"
 )
 
+// genericRows is the rows of a tile in portable Go.
+const genericRows = 4
+
 // generic is the portable set, which defines what every other set computes.
 var generic = kernels{
-	mr: 4, nr: 16,
-	micro:      microGeneric,
-	microPairs: microPairsGeneric,
-	roundPairs: roundPairsGeneric,
-	pack:       packGeneric,
-	packBF16:   packBF16Generic,
-	prefetch:   prefetchGeneric,
-	dot:        dotGeneric,
-	sum:        sumGeneric,
-	max:        maxGeneric,
-	exp:        expGeneric,
-	expSum:     expSumGeneric,
-	axpy:       axpyGeneric,
-	scale:      scaleGeneric,
-	add:        addGeneric,
-	mul:        mulGeneric,
-	mulAdd:     mulAddGeneric,
-	swiglu:     swigluGeneric,
-	swigluGrad: swigluGradGeneric,
-	widenBF16:  widenBF16Generic,
-	widenF16:   widenF16Generic,
-	widen4:     widen4Generic,
+	mr: genericRows, nr: 16,
+	column:      columnGeneric,
+	columnPairs: columnPairsGeneric,
+	roundPairs:  roundPairsGeneric,
+	pack:        packGeneric,
+	packBF16:    packBF16Generic,
+	prefetch:    prefetchGeneric,
+	dot:         dotGeneric,
+	sum:         sumGeneric,
+	max:         maxGeneric,
+	exp:         expGeneric,
+	expSum:      expSumGeneric,
+	axpy:        axpyGeneric,
+	scale:       scaleGeneric,
+	add:         addGeneric,
+	mul:         mulGeneric,
+	mulAdd:      mulAddGeneric,
+	swiglu:      swigluGeneric,
+	swigluGrad:  swigluGradGeneric,
+	widenBF16:   widenBF16Generic,
+	widenF16:    widenF16Generic,
+	widen4:      widen4Generic,
 
 	addTo:        addToGeneric,
 	rotate:       rotateGeneric,
@@ -51,27 +54,28 @@ var generic = kernels{
 	normGrad:     normGradGeneric,
 }
 
-// microGeneric computes rows×cols elements of C, at most mr×nr, from mr rows of A and nr columns of B, over a part of K of length k ≥ 1:
+// columnGeneric computes a column of tiles, rows×cols elements of C, cols at most nr, from bands of mr rows of A that begin step apart, and cols
+// columns of B, over a part of K of length k ≥ 1:
 //
 //	for i := range rows {
 //		for j := range cols {
 //			s := +0, or c[i*ldc+j] when add
 //			for l := range k {
-//				s = fma(a[i*ras+l*cas], b[l*ldb+j], s)
+//				s = fma(a[i/mr*step+i%mr*ras+l*cas], b[l*ldb+j], s)
 //			}
 //			c[i*ldc+j] = s
 //		}
 //	}
 //
 // A's strides are free, so packed panels and matrices as they lie in memory, transposed or not, serve alike.
-func microGeneric(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
+func columnGeneric(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
 	for i := range rows {
-		row := c[i*ldc:][:cols]
+		row, from := c[i*ldc:][:cols], i/genericRows*step+i%genericRows*ras
 		if !add {
 			clear(row)
 		}
 		for l := range k {
-			x := a[i*ras+l*cas]
+			x := a[from+l*cas]
 			for j, y := range b[l*ldb:][:cols] {
 				row[j] = fma(x, y, row[j])
 			}

@@ -1,6 +1,6 @@
-// A tile of up to 12×32 in AVX-512: row i of C in two accumulators, Z(8+2i) and Z(9+2i). Rows and columns beyond the tile's are computed, as
-// A's and B's panels are whole, and neither read nor written in C: columns by the masks K1 (0-15) and K2 (16-31), rows by leaving early. What
-// is done with a row of A and of B is its user's.
+// A column of tiles of up to 12×32 in AVX-512: row i of a tile of C in two accumulators, Z(8+2i) and Z(9+2i). Rows and columns beyond the last
+// tile's are computed, as A's and B's panels are whole, and neither read nor written in C: columns by the masks K1 (0-15) and K2 (16-31), rows
+// by leaving early. What is done with a row of A and of B is its user's.
 #define K    CX
 #define A0   SI  // a[0*ras + l*cas]
 #define A3   DI  // a[3*ras + l*cas]
@@ -10,9 +10,9 @@
 #define CAS  R9
 #define B    DX
 #define LDB  R10
-#define C    BX  // row 0 of C, then the next
+#define C    BX  // a tile's row 0 of C, then the next
 #define LDC  R11
-#define ROWS AX
+#define ROWS AX  // from the tile's first on
 
 // LOADB loads a row of B.
 #define LOADB \
@@ -56,11 +56,10 @@ one:               \
 	JNZ     one    \
 	JMP     end
 
-// BEGINTILE reads the arguments (rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool), and C where
-// products are added to it; else accumulators are zeros, and C is fetched, so that the stores at the end find its lines in the cache. R14 is 0 where
-// there is no second half of the columns.
-#define BEGINTILE \
-	MOVQ rows+0(FP), ROWS \
+// BEGINTILES reads the arguments (rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool), and
+// begins a tile: it reads C where products are added to it, and has the next tile's fetched; else accumulators are zeros, and C is fetched, so
+// that the stores at the end find its lines in the cache. R14 is 0 where there is no second half of the columns. It needs a frame of 32 bytes.
+#define BEGINTILES \
 	MOVQ cols+8(FP), CX \
 	MOVQ $1, R15 \
 	SHLQ CX, R15 \
@@ -69,23 +68,31 @@ one:               \
 	SHRQ  $16, R15 \
 	KMOVW R15, K2 \
 	MOVQ R15, R14 \
-	MOVQ k+16(FP), K \
-	MOVQ a_base+24(FP), A0 \
-	MOVQ ras+48(FP), RAS \
-	MOVQ cas+56(FP), CAS \
-	MOVQ b_base+64(FP), B \
-	MOVQ ldb+88(FP), LDB \
-	MOVQ c_base+96(FP), C \
-	MOVQ ldc+120(FP), LDC \
+	MOVQ step+48(FP), R15 \
+	SHLQ $2, R15 \
+	MOVQ R15, band-24(SP) \
+	MOVQ ras+56(FP), RAS \
+	MOVQ cas+64(FP), CAS \
+	MOVQ ldb+96(FP), LDB \
+	MOVQ c_base+104(FP), C \
+	MOVQ ldc+128(FP), LDC \
 	SHLQ $2, RAS \
 	SHLQ $2, CAS \
 	SHLQ $2, LDB \
 	SHLQ $2, LDC \
+	MOVQ rows+0(FP), ROWS \
+	MOVQ a_base+24(FP), A0 \
+tile: \
+	MOVQ ROWS, left-8(SP) \
+	MOVQ A0, from-16(SP) \
 	LEAQ (RAS)(RAS*2), R15 \
 	LEAQ (A0)(R15*1), A3 \
 	LEAQ (A0)(R15*2), A6 \
 	LEAQ (A3)(R15*2), A9 \
-	CMPB add+128(FP), $0 \
+	MOVQ b_base+72(FP), B \
+	MOVQ C, R15 \
+	MOVQ ROWS, CX \
+	CMPB add+136(FP), $0 \
 	JNE  load \
 	ZERO(Z8) \
 	ZERO(Z9) \
@@ -111,17 +118,9 @@ one:               \
 	ZERO(Z29) \
 	ZERO(Z30) \
 	ZERO(Z31) \
-	MOVQ C, R15 \
-	MOVQ ROWS, CX \
-ahead: \
-	PREFETCHT0 (R15) \
-	PREFETCHT0 64(R15) \
-	ADDQ LDC, R15 \
-	DECQ CX \
-	JNZ  ahead \
-	MOVQ k+16(FP), K \
-	JMP  begin \
+	JMP  fetch \
 load: \
+	MOVQ C, row-32(SP) \
 	LOADROW(Z8, Z9) \
 	CMPQ ROWS, $1 \
 	JLE  loaded \
@@ -157,46 +156,64 @@ load: \
 	JLE  loaded \
 	LOADROW(Z30, Z31) \
 loaded: \
-	MOVQ c_base+96(FP), C \
-begin:
+	MOVQ C, R15 \
+	MOVQ row-32(SP), C \
+	SUBQ $12, CX \
+	JLE  begin \
+fetch: \
+	CMPQ CX, $12 \
+	JLE  ahead \
+	MOVQ $12, CX \
+ahead: \
+	PREFETCHT1 (R15) \
+	PREFETCHT1 64(R15) \
+	ADDQ LDC, R15 \
+	DECQ CX \
+	JNZ  ahead \
+begin: \
+	MOVQ k+16(FP), K
 
-// ENDTILE writes C and returns.
-#define ENDTILE \
+// ENDTILES writes C, and goes on with the next tile or returns.
+#define ENDTILES \
 store: \
 	STOREROW(Z8, Z9) \
 	CMPQ ROWS, $1 \
-	JLE  done \
+	JLE  stored \
 	STOREROW(Z10, Z11) \
 	CMPQ ROWS, $2 \
-	JLE  done \
+	JLE  stored \
 	STOREROW(Z12, Z13) \
 	CMPQ ROWS, $3 \
-	JLE  done \
+	JLE  stored \
 	STOREROW(Z14, Z15) \
 	CMPQ ROWS, $4 \
-	JLE  done \
+	JLE  stored \
 	STOREROW(Z16, Z17) \
 	CMPQ ROWS, $5 \
-	JLE  done \
+	JLE  stored \
 	STOREROW(Z18, Z19) \
 	CMPQ ROWS, $6 \
-	JLE  done \
+	JLE  stored \
 	STOREROW(Z20, Z21) \
 	CMPQ ROWS, $7 \
-	JLE  done \
+	JLE  stored \
 	STOREROW(Z22, Z23) \
 	CMPQ ROWS, $8 \
-	JLE  done \
+	JLE  stored \
 	STOREROW(Z24, Z25) \
 	CMPQ ROWS, $9 \
-	JLE  done \
+	JLE  stored \
 	STOREROW(Z26, Z27) \
 	CMPQ ROWS, $10 \
-	JLE  done \
+	JLE  stored \
 	STOREROW(Z28, Z29) \
 	CMPQ ROWS, $11 \
-	JLE  done \
+	JLE  stored \
 	STOREROW(Z30, Z31) \
-done: \
+stored: \
+	MOVQ from-16(SP), A0 \
+	ADDQ band-24(SP), A0 \
+	SUBQ $12, ROWS \
+	JG   tile \
 	VZEROUPPER \
 	RET
