@@ -13,14 +13,14 @@ var littleEndian = func() bool {
 }()
 
 // Float32s returns b, little-endian float32s, as a slice: a view of the same memory where alignment and byte order allow it, a copy
-// otherwise. So it must not be written to. Bytes after the last whole number are left out.
+// otherwise. So it must not be written to. Bytes after the last whole number are left out. A view's capacity is that of b.
 func Float32s(b []byte) []float32 {
 	n := len(b) / 4
 	if n == 0 {
 		return nil
 	}
 	if p := unsafe.Pointer(unsafe.SliceData(b)); littleEndian && uintptr(p)%4 == 0 {
-		return unsafe.Slice((*float32)(p), n)
+		return unsafe.Slice((*float32)(p), cap(b)/4)[:n]
 	}
 	f := make([]float32, n)
 	for i := range f {
@@ -36,7 +36,7 @@ func Uint16s(b []byte) []uint16 {
 		return nil
 	}
 	if p := unsafe.Pointer(unsafe.SliceData(b)); littleEndian && uintptr(p)%2 == 0 {
-		return unsafe.Slice((*uint16)(p), n)
+		return unsafe.Slice((*uint16)(p), cap(b)/2)[:n]
 	}
 	u := make([]uint16, n)
 	for i := range u {

@@ -53,7 +53,7 @@ func parse(file []byte) ([]Tensor, error) {
 		if want != e.end-e.begin {
 			return nil, fmt.Errorf("%w: tensor %s: %s of shape %v takes %d bytes, %d are given", ErrCorrupt, e.name, e.dtype, e.shape, want, e.end-e.begin)
 		}
-		out[i] = Tensor{Name: e.name, DType: e.dtype, Shape: e.shape, Data: data[e.begin:e.end:e.end]}
+		out[i] = Tensor{Name: e.name, DType: e.dtype, Shape: e.shape, Data: data[e.begin:e.end]} // its capacity reaches over the next
 		at = e.end
 	}
 	if at != int64(len(data)) {

@@ -312,7 +312,7 @@ func TestPromptIsComputedOnce(t *testing.T) {
 	e := s.trainable(t, randomWeights(s.model(), 3), Options{})
 	b := batchOf(samples(s.cfg.Vocab, 4)...)
 	train(t, e, b, randomGradient(b.Scored(), 1))
-	const products = 7 // q, k, v, o, gate, up, down
+	const products = 4 // q, k and v, o, gate and up, down
 	once := products * s.cfg.Layers * len(b.Tokens)
 	if e.rows.forward != once || e.rows.backward != 2*once {
 		t.Errorf("products went over %d rows forward and %d backward; want %d and %d", e.rows.forward, e.rows.backward, once, 2*once)

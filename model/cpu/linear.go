@@ -71,3 +71,51 @@ func (e *Engine) applyBackward(l *linear, dx []float32, m mode, dy []float32, ld
 		})
 	}
 }
+
+// Layers that read the same rows are computed as one where their weights lie behind one another in memory, as those that are trained do, and in
+// many a checkpoint gate and up: the rows are packed once, and a product is wider. No value depends on it.
+
+// join makes gate and up one layer where they can be.
+func (w *network) join() {
+	if w.gateUp.w.Rows == 0 && w.gate.w.Rows > 0 {
+		w.gateUp = join(w.gate, w.up)
+	}
+}
+
+// join returns the layers as one, whose outputs stand behind one another, or an empty one where they can't be.
+func join(first linear, others ...linear) linear {
+	all := first
+	for _, l := range others {
+		var ok bool
+		if all, ok = all.and(l); !ok {
+			return linear{}
+		}
+	}
+	return all
+}
+
+// and returns l and m as one layer.
+func (l linear) and(m linear) (both linear, ok bool) {
+	a, b := l.w, m.w
+	if l.transposed || m.transposed || l.lora != nil || m.lora != nil || a.Type != b.Type || a.Type == simd.Code4 || a.Cols != b.Cols {
+		return linear{}, false
+	}
+	a.Rows += b.Rows
+	both.w = a
+	ok = joined(&both.w.F32, a.F32, b.F32) && joined(&both.w.Raw, a.Raw, b.Raw) && joined(&both.dw, l.dw, m.dw) &&
+		joined(&both.b, l.b, m.b) && joined(&both.db, l.db, m.db)
+	return both, ok
+}
+
+// joined sets both to a and b where b lies right behind a in memory, or where there is neither.
+func joined[T any](both *[]T, a, b []T) bool {
+	n := len(a) + len(b)
+	switch {
+	case len(a) == 0 && len(b) == 0:
+		return true
+	case len(a) == 0 || len(b) == 0 || cap(a) < n || &a[:n][len(a)] != &b[0]:
+		return false
+	}
+	*both = a[:n]
+	return true
+}

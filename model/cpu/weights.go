@@ -1,7 +1,9 @@
 package cpu
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/steelyard-ml/steelyard/internal/hugepage"
 	"github.com/steelyard-ml/steelyard/internal/simd"
@@ -101,12 +103,7 @@ func loadTrainable(c *model.Config, from source) (map[string]tensor, []model.Par
 	held := map[string]tensor{}
 	var params []model.Param
 	specs := c.Tensors()
-	lengths := make([]int, len(specs))
-	for i, spec := range specs {
-		rows, cols := matrixShape(spec.Shape)
-		lengths[i] = rows * cols
-	}
-	data, grads := hugepage.Floats(lengths), hugepage.Floats(lengths)
+	data, grads := sideBySide(specs), sideBySide(specs)
 	for i, spec := range specs {
 		t, err := from(spec.Name)
 		if err != nil {
@@ -119,6 +116,25 @@ func loadTrainable(c *model.Config, from source) (map[string]tensor, []model.Par
 		params = append(params, p)
 	}
 	return held, params, nil
+}
+
+// sideBySide returns an array for every tensor. Matrices lie in their order, then vectors, so that layers which read the same rows, and their biases, are
+// neighbours (see join).
+func sideBySide(specs []model.TensorSpec) [][]float32 {
+	order := make([]int, len(specs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(len(specs[j].Shape), len(specs[i].Shape)) })
+	lengths, arrays := make([]int, len(specs)), make([][]float32, len(specs))
+	for at, i := range order {
+		rows, cols := matrixShape(specs[i].Shape)
+		lengths[at] = rows * cols
+	}
+	for at, array := range hugepage.Floats(lengths) {
+		arrays[order[at]] = array
+	}
+	return arrays
 }
 
 // bytesOf returns what tensors, their gradients and their adapters take.
@@ -242,14 +258,20 @@ func (a assembler) layer(i int) layer {
 		qkv: a.linear(at(n.QKV)), q: a.linear(at(n.Q)), k: a.linear(at(n.K)), v: a.linear(at(n.V)), o: a.linear(at(n.O)),
 		attn: attention.LayerOf(c, i),
 	}
+	if n.QKV == "" {
+		l.qkv = join(l.q, l.k, l.v)
+	}
 	if !c.Sparse(i) {
 		l.mlp = network{gateUp: a.linear(at(n.GateUp)), gate: a.linear(at(n.Gate)), up: a.linear(at(n.Up)), down: a.linear(at(n.Down))}
+		l.mlp.join()
 		return l
 	}
 	l.router = a.table(at(n.Router))
 	for x := range c.Experts.Count {
 		of := func(name string) linear { return a.table(model.ExpertName(name, i, x)) }
-		l.expert = append(l.expert, network{gate: of(n.ExpertGate), up: of(n.ExpertUp), down: of(n.ExpertDown)})
+		net := network{gate: of(n.ExpertGate), up: of(n.ExpertUp), down: of(n.ExpertDown)}
+		net.join()
+		l.expert = append(l.expert, net)
 	}
 	return l
 }
