@@ -140,7 +140,6 @@ type Tile struct {
 	ds         []float32 // (rows, keys)
 	slopes     []float32 // (rows, keys) of the soft cap
 	dq         []float32 // (rows, D)
-	dk, dv     []float32 // (keys, D)
 }
 
 // Cut takes the tile's memory, for a backward pass too.
@@ -154,7 +153,6 @@ func (t *Tile) Cut(take func(int) []float32, a *Attention, backward, capped bool
 	}
 	t.lse, t.delta = take(rows), take(rows)
 	t.ds, t.dq = take(rows*a.KeyBlock), take(rows*a.Dim)
-	t.dk, t.dv = take(a.KeyBlock*a.Dim), take(a.KeyBlock*a.Dim)
 	if capped {
 		t.slopes = take(rows * a.KeyBlock)
 	}

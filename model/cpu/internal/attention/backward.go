@@ -9,8 +9,8 @@ import (
 //
 //	p = e^(s − lse)    ds = p ∘ (do·vᵀ − δ) ∘ cap'    dq = ds·k·scale    dk = dsᵀ·q·scale    dv = pᵀ·do
 //
-// Every sum has one order: dq's over the keys' blocks, dk's and dv's over the queries': a prompt's keys gather from the prompt's queries,
-// then from completion 0's, 1's, and so on. A Schedule says which parts are swept and which are passed over twice, with the same bits.
+// Each tile is computed once, for all three, in 5 products. Every sum has one order: dq's over the keys' blocks, dk's and dv's over the queries': a
+// prompt's keys gather from the prompt's queries, then from completion 0's, 1's, and so on. A Schedule says which thread computes what.
 
 // A Gradient is a layer's attention on its way back.
 type Gradient struct {
@@ -21,19 +21,20 @@ type Gradient struct {
 
 // Backward computes the gradients DQKV of a layer's queries, keys and values, given those of its output. The schedule is that of the batch.
 func (a *Attention) Backward(p *simd.Pool, l Layer, tiles []Tile, s *Schedule, g Gradient) {
-	if s.first == nil {
-		s.first = func(worker, i int) {
-			if t := &s.tiles[worker]; i < len(s.sweeps) {
-				s.layer.sweep(t, s.sweeps[i])
+	if s.task == nil {
+		s.task = func(worker, i int) {
+			if t := &s.tiles[worker]; i < s.sweeps {
+				s.layer.sweep(t, s.shares[i])
 			} else {
-				s.layer.queryGrad(t, s.queries[i-len(s.sweeps)], false)
+				s.layer.follow(t, &s.rows[i-s.sweeps], s.front(i-s.sweeps))
 			}
 		}
-		s.second = func(worker, i int) { s.layer.keyGrad(&s.tiles[worker], s.keys[i]) }
+	}
+	for i := range s.rows {
+		s.fronts[i].Store(0)
 	}
 	s.layer, s.tiles = backward{view{a, g.QKV}, view{a, g.DQKV}, l, g}, tiles
-	p.Run(len(s.sweeps)+len(s.queries), s.first)
-	p.Run(len(s.keys), s.second)
+	p.Run(s.sweeps+len(s.rows), s.task)
 }
 
 type backward struct {
@@ -45,22 +46,36 @@ type backward struct {
 
 // sweep computes δ, dq, dk and dv of a share.
 func (b backward) sweep(t *Tile, s share) {
-	for _, span := range s.group {
-		for row := span.Row; row < span.Row+span.N; row++ {
-			clear(b.d.keys(row, 1, s.head).F32[:b.Dim])
-			clear(b.d.values(row, 1, s.head).F32[:b.Dim])
-		}
-	}
+	b.clear(s.group, s.head)
 	for i, span := range s.group {
 		for queries := range span.blocks(b.QueryBlock) {
-			b.queryGrad(t, QueryTask{s.group, i, queries, s.head}, true)
+			b.row(t, QueryTask{s.group, i, queries, s.head}, front{})
 		}
 	}
 }
 
-// queryGrad computes δ and dq of a block of queries and, to gather, adds to dk and dv of the keys that it sees.
-func (b backward) queryGrad(t *Tile, task QueryTask, gather bool) {
-	shared, d := b.Shared(), b.Dim
+// follow computes a row of a share that several threads work on. Whatever comes of it, those that wait for the row go on.
+func (b backward) follow(t *Tile, r *row, f front) {
+	defer f.end()
+	if r.before < 0 { // the others wait for this one's first block
+		b.clear(r.group, r.head)
+	}
+	b.row(t, r.QueryTask, f)
+}
+
+// clear sets dk and dv of a share to zero.
+func (b backward) clear(group []Span, head int) {
+	for _, span := range group {
+		for row := span.Row; row < span.Row+span.N; row++ {
+			clear(b.d.keys(row, 1, head).F32[:b.Dim])
+			clear(b.d.values(row, 1, head).F32[:b.Dim])
+		}
+	}
+}
+
+// row computes δ and dq of a block of queries, and adds to dk and dv of the keys that it sees.
+func (b backward) row(t *Tile, task QueryTask, f front) {
+	shared, d, wide := b.Shared(), b.Dim, b.Wide()
 	rows := task.queries.N * shared
 	for i := range rows {
 		at := (task.queries.Row+i/shared)*b.Heads + task.head*shared + i%shared
@@ -69,49 +84,24 @@ func (b backward) queryGrad(t *Tile, task QueryTask, gather bool) {
 	b.load(t, task.queries, task.head)
 	dq := t.dq[:rows*d]
 	clear(dq)
+	block := int32(0)
 	for _, s := range seen(task.group, task.segment) {
 		for keys := range s.blocks(b.KeyBlock) {
-			if !b.l.any(task.queries, keys) {
-				continue
-			}
-			b.slope(t, task.queries, keys, task.head)
-			p, ds := simd.Matrix(t.s, rows, keys.N), simd.Matrix(t.ds, rows, keys.N)
-			simd.GemmSeq(&t.ws, dq, d, ds, b.keys(keys.Row, keys.N, task.head), true)
-			if gather {
-				wide := b.Wide()
+			f.await(block)
+			if b.l.any(task.queries, keys) {
+				b.slope(t, task.queries, keys, task.head)
+				p, ds := simd.Matrix(t.s, rows, keys.N), simd.Matrix(t.ds, rows, keys.N)
+				simd.GemmSeq(&t.ws, dq, d, ds, b.keys(keys.Row, keys.N, task.head), true)
 				simd.GemmSeq(&t.ws, b.d.values(keys.Row, keys.N, task.head).F32, wide, p.T(), simd.Matrix(t.o, rows, d), true)
 				simd.GemmSeq(&t.ws, b.d.keys(keys.Row, keys.N, task.head).F32, wide, ds.T(), simd.Matrix(t.q, rows, d), true)
 			}
+			f.pass(block)
+			block++
 		}
 	}
 	simd.Scale(dq, b.l.Scale)
 	for i := range task.queries.N {
 		copy(b.d.queries(task.queries.Row+i, task.head), dq[i*shared*d:])
-	}
-}
-
-// keyGrad computes dk and dv of a block of keys.
-func (b backward) keyGrad(t *Tile, task KeyTask) {
-	d, n := b.Dim, task.keys.N
-	dk, dv := t.dk[:n*d], t.dv[:n*d]
-	clear(dk)
-	clear(dv)
-	for _, s := range task.seers() {
-		for queries := range s.blocks(b.QueryBlock) {
-			if !b.l.any(queries, task.keys) {
-				continue
-			}
-			rows := queries.N * b.Shared()
-			b.load(t, queries, task.head)
-			b.slope(t, queries, task.keys, task.head)
-			simd.GemmSeq(&t.ws, dv, d, simd.Matrix(t.s, rows, n).T(), simd.Matrix(t.o, rows, d), true)
-			simd.GemmSeq(&t.ws, dk, d, simd.Matrix(t.ds, rows, n).T(), simd.Matrix(t.q, rows, d), true)
-		}
-	}
-	dKeys, dValues := b.d.keys(task.keys.Row, n, task.head), b.d.values(task.keys.Row, n, task.head)
-	for i := range n {
-		copy(dKeys.F32[i*dKeys.Stride:][:d], dk[i*d:])
-		copy(dValues.F32[i*dValues.Stride:][:d], dv[i*d:])
 	}
 }
 

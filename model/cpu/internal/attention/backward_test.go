@@ -8,8 +8,8 @@ import (
 	"github.com/steelyard-ml/steelyard/internal/simd"
 )
 
-// TestSweepsAndPasses takes the gradient by sweeps, by passes and by both: the same bits.
-func TestSweepsAndPasses(t *testing.T) {
+// TestSweepsAndRows takes the gradient by sweeps, by rows that follow one another and by both: the same bits.
+func TestSweepsAndRows(t *testing.T) {
 	group := func(row, prompt int, completions ...int) []Span {
 		spans := []Span{{Row: row, N: prompt}}
 		row += prompt
@@ -50,14 +50,10 @@ func TestSweepsAndPasses(t *testing.T) {
 			for _, swept := range []int{0, 2, 5, len(groups) * a.KeyHeads} {
 				var s Schedule
 				s.Cut(&a, groups, 1)
-				if len(s.sweeps) != len(s.shares) {
+				if s.sweeps != len(s.shares) {
 					t.Fatal("one thread sweeps all")
 				}
-				s.sweeps = s.shares[:swept]
-				for _, share := range s.shares[swept:] {
-					s.queries = a.queryTasks(s.queries, share.group, share.head)
-					s.keys = a.keyTasks(s.keys, share.group, share.head)
-				}
+				s.deal(&a, swept)
 				g.DQKV = normals(rows * a.Wide()) // left over from before
 				a.Backward(pool, l, tiles, &s, g)
 				if want == nil {
@@ -70,20 +66,51 @@ func TestSweepsAndPasses(t *testing.T) {
 	}
 }
 
-// TestScheduleKeepsThreadsBusy: of three heads of one long group two threads sweep two and share the third; many threads share all.
+// TestScheduleKeepsThreadsBusy: of three heads of one long group two threads sweep two and share the third; many threads share all. Of every share
+// that is not swept each row comes after the one that it follows, and the first rows of all come first.
 func TestScheduleKeepsThreadsBusy(t *testing.T) {
 	a := Attention{Heads: 9, KeyHeads: 3, Dim: 64, KeyBlock: 64, QueryBlock: 64}
 	long := []Span{{N: 300}, {Row: 300, Pos: 300, N: 300}, {Row: 600, Pos: 300, N: 300}}
 	for _, c := range []struct{ groups, threads, sweeps int }{
-		{1, 1, 3}, {1, 2, 2}, {1, 3, 3}, {1, 4, 3}, {1, 7, 0}, {2, 2, 6}, {3, 2, 8}, {3, 7, 7}, {3, 16, 0}, {5, 4, 15},
+		{1, 1, 3}, {1, 2, 2}, {1, 3, 3}, {1, 4, 0}, {1, 7, 0}, {2, 2, 6}, {3, 2, 8}, {3, 7, 7}, {3, 16, 0}, {5, 4, 12},
 	} {
 		var s Schedule
 		s.Cut(&a, slices.Repeat([][]Span{long}, c.groups), c.threads)
-		if len(s.sweeps) != c.sweeps {
-			t.Errorf("%d groups on %d threads: %d sweeps, want %d", c.groups, c.threads, len(s.sweeps), c.sweeps)
+		if s.sweeps != c.sweeps {
+			t.Errorf("%d groups on %d threads: %d sweeps, want %d", c.groups, c.threads, s.sweeps, c.sweeps)
 		}
-		if rest := c.groups*3 - c.sweeps; len(s.queries) != rest*15 || len(s.keys) != rest*15 {
-			t.Errorf("%d groups on %d threads: %d and %d tasks for %d heads of 15 blocks", c.groups, c.threads, len(s.queries), len(s.keys), rest)
+		rest := c.groups*3 - s.sweeps
+		if len(s.rows) != rest*15 {
+			t.Errorf("%d groups on %d threads: %d tasks for %d heads of 15 blocks", c.groups, c.threads, len(s.rows), rest)
+		}
+		for i, r := range s.rows {
+			switch {
+			case (r.before < 0) != (i < rest):
+				t.Errorf("%d groups on %d threads: row %d follows row %d; %d shares begin", c.groups, c.threads, i, r.before, rest)
+			case r.before >= i || r.before >= 0 && (s.rows[r.before].share != r.share || s.rows[r.before].place != r.place-1):
+				t.Errorf("%d groups on %d threads: row %d follows row %d", c.groups, c.threads, i, r.before)
+			}
 		}
 	}
+}
+
+// TestPanicFreesThoseThatWait: where a row fails, the others end and the panic comes through.
+func TestPanicFreesThoseThatWait(t *testing.T) {
+	pool := simd.NewPool(4)
+	defer pool.Close()
+	a := Attention{Heads: 2, KeyHeads: 1, Dim: 4, KeyBlock: 4, QueryBlock: 4}
+	group := []Span{{N: 40}}
+	var s Schedule
+	s.Cut(&a, [][]Span{group}, 4)
+	tiles := make([]Tile, 4)
+	for i := range tiles {
+		tiles[i].Cut(func(n int) []float32 { return make([]float32, n) }, &a, true, false)
+	}
+	short := make([]float32, 8) // too few numbers: a row's first access fails
+	defer func() {
+		if recover() == nil {
+			t.Error("there was no panic")
+		}
+	}()
+	a.Backward(pool, Layer{Scale: 1}, tiles, &s, Gradient{QKV: short, DQKV: short, LSE: short, Delta: short, Out: short, DOut: short})
 }

@@ -2,23 +2,27 @@ package attention
 
 import (
 	"cmp"
+	"math"
+	"runtime"
 	"slices"
+	"sync/atomic"
 )
 
-// A Schedule divides the backward pass of a batch among threads. A share, all that one key head of a group has, is swept: each tile is
-// computed once, for dq, dk and dv, which are 5 products. But the sums over queries make a share one thread's work. Shares that would leave
-// threads idle are passed over twice instead, dq by blocks of queries with 3 products a tile, then dk and dv by blocks of keys with 4.
+// A Schedule divides the backward pass of a batch among threads. A share is all that one key head of a group has. The first shares are swept by
+// a thread each. Those that would leave threads idle are worked on by all: a row of tiles, those of a block of queries, is a task, and follows
+// the row before it at a distance, since a block of keys gathers from the queries in their order.
 type Schedule struct {
-	shares  []share // of the batch, those with most work first
-	sweeps  []share // the first of them
-	queries []QueryTask
-	keys    []KeyTask
-	loads   []int // of the threads, while shares are dealt out
+	shares []share // of the batch, those with most work first
+	sweeps int     // how many of them are swept
+	rows   []row   // of the others, each after the one that it follows
+	fronts []atomic.Int32
+	loads  []int // of the threads, while shares are dealt out
+	last   []int // of a share's rows, the same
 
 	// The layer under way, and what is run for it: made once, so that a layer allocates nothing.
-	layer         backward
-	tiles         []Tile
-	first, second func(worker, i int)
+	layer backward
+	tiles []Tile
+	task  func(worker, i int)
 }
 
 // A share is what one key head of a group has to do.
@@ -26,6 +30,14 @@ type share struct {
 	group []Span
 	head  int
 	work  int // queries times keys, about
+}
+
+// A row is a block of queries of a share that is not swept.
+type row struct {
+	QueryTask
+	share  int // its place among those that are not swept
+	place  int // in its share
+	before int // the row that it follows, or -1
 }
 
 // Cut makes the schedule of a batch for so many threads.
@@ -43,22 +55,13 @@ func (s *Schedule) Cut(a *Attention, groups [][]Span, threads int) {
 		total += work * a.KeyHeads
 	}
 	slices.SortStableFunc(s.shares, func(a, b share) int { return cmp.Compare(b.work, a.work) })
-	s.sweeps = s.shares[:s.swept(total, threads)]
-	s.queries, s.keys = s.queries[:0], s.keys[:0]
-	for _, share := range s.shares[len(s.sweeps):] {
-		s.queries = a.queryTasks(s.queries, share.group, share.head)
-		s.keys = a.keyTasks(s.keys, share.group, share.head)
-	}
-	longestFirst(s.queries)
-	slices.SortStableFunc(s.keys, func(a, b KeyTask) int { return cmp.Compare(b.queriesAfter(), a.queriesAfter()) })
+	s.deal(a, s.swept(total, threads))
 }
 
-// swept returns how many of the shares are swept so that all is done first: each in turn goes to the thread with least to do, and blocks of
-// queries fill up what the others leave.
+// swept returns how many of the shares are swept: each in turn goes to the thread with least to do, until one would have clearly more than its part
+// of the whole.
 func (s *Schedule) swept(total, threads int) int {
 	s.loads = append(s.loads[:0], make([]int, threads)...)
-	most, done := 0, 0
-	best, shortest := 0, 7*total // times threads
 	for i, share := range s.shares {
 		least := 0
 		for j, load := range s.loads {
@@ -66,47 +69,65 @@ func (s *Schedule) swept(total, threads int) int {
 				least = j
 			}
 		}
-		s.loads[least] += share.work
-		most, done = max(most, s.loads[least]), done+share.work
-		rest := total - done
-		if t := max(5*most*threads, 5*done+3*rest) + 4*rest; t <= shortest {
-			best, shortest = i+1, t
+		if s.loads[least] += share.work; 16*s.loads[least]*threads > 17*total {
+			return i
 		}
 	}
-	return best
+	return len(s.shares)
 }
 
-// A KeyTask is a block of keys of one head.
-type KeyTask struct {
-	group   []Span
-	segment int
-	keys    Span
-	head    int
-}
-
-// keyTasks appends the blocks of keys of a share.
-func (a *Attention) keyTasks(tasks []KeyTask, group []Span, head int) []KeyTask {
-	for i, s := range group {
-		for keys := range s.blocks(a.KeyBlock) {
-			tasks = append(tasks, KeyTask{group, i, keys, head})
+// deal makes tasks of the shares: the first are swept, and the others' rows are taken from each in turn, so that few threads are at one.
+func (s *Schedule) deal(a *Attention, sweeps int) {
+	s.sweeps, s.rows = sweeps, s.rows[:0]
+	for n, share := range s.shares[sweeps:] {
+		place := 0
+		for i, span := range share.group {
+			for queries := range span.blocks(a.QueryBlock) {
+				s.rows = append(s.rows, row{QueryTask{share.group, i, queries, share.head}, n, place, -1})
+				place++
+			}
 		}
 	}
-	return tasks
+	slices.SortStableFunc(s.rows, func(a, b row) int { return cmp.Compare(a.place, b.place) })
+	s.last = append(s.last[:0], make([]int, len(s.shares)-sweeps)...)
+	for i := range s.rows {
+		r := &s.rows[i]
+		if r.place > 0 {
+			r.before = s.last[r.share]
+		}
+		s.last[r.share] = i
+	}
+	if len(s.fronts) < len(s.rows) {
+		s.fronts = make([]atomic.Int32, len(s.rows))
+	}
 }
 
-// seers returns the spans whose queries may see the task's keys.
-func (k KeyTask) seers() []Span {
-	if k.segment == 0 {
-		return k.group
+// A front is how far a row has come: the blocks of keys, counted over all that a row may see, that it is done with. The zero value is that of a
+// row of a sweep, for which nobody waits.
+type front struct{ before, own *atomic.Int32 }
+
+// front returns that of row i.
+func (s *Schedule) front(i int) front {
+	f := front{own: &s.fronts[i]}
+	if before := s.rows[i].before; before >= 0 {
+		f.before = &s.fronts[before]
 	}
-	return k.group[k.segment : k.segment+1]
+	return f
 }
 
-// queriesAfter counts the queries at and after the task's keys.
-func (k KeyTask) queriesAfter() int {
-	n := 0
-	for _, s := range k.seers() {
-		n += s.N
+// await returns when the row before is done with a block of keys.
+func (f front) await(block int32) {
+	for f.before != nil && f.before.Load() <= block {
+		runtime.Gosched()
 	}
-	return n - (k.keys.Row - k.seers()[0].Row)
 }
+
+// pass says that the row is done with a block of keys.
+func (f front) pass(block int32) {
+	if f.own != nil {
+		f.own.Store(block + 1)
+	}
+}
+
+// end says that the row is done with all of them.
+func (f front) end() { f.own.Store(math.MaxInt32) }
