@@ -74,10 +74,10 @@ func BenchmarkScore(b *testing.B) {
 	report(b, len(p.tokens), flops(c, &p))
 }
 
-// What a batch like the last allocates.
+// What a batch like the last allocates: its result.
 func BenchmarkSteadyState(b *testing.B) {
-	score, train := steady(b, 3, 60)
-	for name, f := range map[string]func(){"Score": score, "ForwardBackward": train} {
+	score, step := smalls[0].steady(b)
+	for name, f := range map[string]func(){"Score": score, "ForwardBackward": step} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

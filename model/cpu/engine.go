@@ -63,6 +63,7 @@ type Engine struct {
 	pool    *simd.Pool
 	threads *parallel.Threads // pool's
 
+	loops               loops
 	attn                attention.Attention
 	act                 activation.Func
 	rotary, local       *rotary.Table // of layers, and of those with a window; nil where there is none

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/steelyard-ml/steelyard/internal/simd"
+	"github.com/steelyard-ml/steelyard/model"
 )
 
 // A mixture of experts gives a token x
@@ -46,13 +47,23 @@ func (e *Engine) closeExperts(r *run, w *layer, l *activations, out []float32) {
 		e.weigh(m, ff, net.width(), from)
 		e.apply(&net.down, r.slotY[from*c:], c, ff)
 	})
-	e.threads.Each(len(out)/c, func(t int) {
-		y := out[t*c:][:c]
-		clear(y)
-		for _, slot := range m.slots[t*k:][:k] {
-			simd.Add(y, r.slotY[int(slot)*c:][:c])
-		}
-	})
+	e.loops.merging = merging{out, r.slotY, m.slots, k, c}
+	e.threads.Each(len(out)/c, &e.loops.merging)
+}
+
+// merging sums what a token's experts give.
+type merging struct {
+	y, slotY []float32
+	slots    []int32
+	k, c     int
+}
+
+func (l *merging) Row(t int) {
+	y := l.y[t*l.c:][:l.c]
+	clear(y)
+	for _, slot := range l.slots[t*l.k:][:l.k] {
+		simd.Add(y, l.slotY[int(slot)*l.c:][:l.c])
+	}
 }
 
 // mixBackward takes dout (T, C) to the gradient of x, in r.grads.norm.
@@ -69,43 +80,56 @@ func (e *Engine) mixBackward(r *run, w *layer, l *activations, x, dout []float32
 		e.applyBackward(&net.down, dff, replace, dy, c, ff)
 		// expert(x) = down·ff, so w's slope, expert(x)·dout, is ff·(downᵀ·dout).
 		e.activate(net, ff, gateUp)
-		e.threads.Each(to-from, func(i int) { d.slot[from+i] = simd.Dot(ff[i*f:][:f], dff[i*f:][:f]) })
+		e.loops.weightSlope = weightSlope{d.slot[from:to], ff, dff, f}
+		e.threads.Each(to-from, &e.loops.weightSlope)
 		e.weigh(m, dff, f, from)
-		e.activateBackward(net, dGateUp, dff, gateUp)
+		e.activateBackward(net, dGateUp, dff, gateUp, ff)
 		e.openBackward(net, r.slotY[from*c:to*c], dGateUp, r.slotX[from*c:to*c]) // dy is read no more
 	})
-	e.threads.Each(len(x)/c, func(t int) {
-		dx := d.norm[t*c:][:c]
-		clear(dx)
-		for _, slot := range m.slots[t*k:][:k] {
-			simd.Add(dx, r.slotY[int(slot)*c:][:c])
-		}
-		e.routeBackward(r, m, t)
-	})
+	e.loops.merging = merging{d.norm, r.slotY, m.slots, k, c}
+	e.threads.Each(len(x)/c, &e.loops.merging)
+	e.loops.unrouting = unrouting{e, r, m}
+	e.threads.Each(len(x)/c, &e.loops.unrouting)
 	e.applyBackward(&w.router, d.norm, accumulate, d.router, e.cfg.Experts.Count, x)
 }
 
+// weightSlope computes the slope of the weight of a slot's expert.
+type weightSlope struct {
+	slope, ff, dff []float32
+	f              int
+}
+
+func (l *weightSlope) Row(i int) { l.slope[i] = simd.Dot(l.ff[i*l.f:][:l.f], l.dff[i*l.f:][:l.f]) }
+
 // route chooses every token's experts.
 func (e *Engine) route(w *layer, m *mixture, x []float32) {
-	n, k, c := e.cfg.Experts.Count, e.cfg.Experts.TopK, e.cfg.Hidden
-	e.apply(&w.router, m.probs, n, x)
-	e.threads.Each(len(x)/c, func(t int) {
-		p := m.probs[t*n:][:n]
-		simd.Scale(p, 1/simd.ExpSum(p, p, simd.Max(p)))
-		chosen := m.experts[t*k:][:k]
-		mostProbable(chosen, p)
-		weights, sum := m.weights[t*k:][:k], float32(1)
-		if e.cfg.Experts.Normalize {
-			sum = 0
-			for _, x := range chosen {
-				sum += p[x]
-			}
+	e.apply(&w.router, m.probs, e.cfg.Experts.Count, x)
+	e.loops.routing = routing{m, e.cfg.Experts}
+	e.threads.Each(len(x)/e.cfg.Hidden, &e.loops.routing)
+	m.sort(e.cfg.Experts.TopK)
+}
+
+// routing chooses a token's experts.
+type routing struct {
+	*mixture
+	*model.Experts
+}
+
+func (l *routing) Row(t int) {
+	p := l.probs[t*l.Count:][:l.Count]
+	simd.Scale(p, 1/simd.ExpSum(p, p, simd.Max(p)))
+	chosen := l.experts[t*l.TopK:][:l.TopK]
+	mostProbable(chosen, p)
+	weights, sum := l.weights[t*l.TopK:][:l.TopK], float32(1)
+	if l.Normalize {
+		sum = 0
+		for _, x := range chosen {
+			sum += p[x]
 		}
-		for j, x := range chosen {
-			weights[j] = p[x] / sum
-		}
-	})
-	m.sort(k)
+	}
+	for j, x := range chosen {
+		weights[j] = p[x] / sum
+	}
 }
 
 // mostProbable fills chosen with the places of the greatest of p, in their order.
@@ -157,27 +181,44 @@ func (e *Engine) eachExpert(w *layer, m *mixture, f func(net *network, from, to 
 
 // gather copies every slot's token from x (T, C) to y (S, C).
 func (e *Engine) gather(y, x []float32, m *mixture) {
-	c := e.cfg.Hidden
-	e.threads.Each(len(m.tokens), func(i int) { copy(y[i*c:][:c], x[int(m.tokens[i])*c:]) })
+	e.loops.gathering = gathering{y, x, m.tokens, e.cfg.Hidden}
+	e.threads.Each(len(m.tokens), &e.loops.gathering)
 }
 
 // weigh multiplies the rows (n, f) of slots from on by their weights.
 func (e *Engine) weigh(m *mixture, rows []float32, f, from int) {
-	k := e.cfg.Experts.TopK
-	e.threads.Each(len(rows)/f, func(i int) {
-		t := int(m.tokens[from+i])
-		j := slices.Index(m.slots[t*k:][:k], int32(from+i))
-		simd.Scale(rows[i*f:][:f], m.weights[t*k+j])
-	})
+	e.loops.weighing = weighing{m, rows, f, from, e.cfg.Experts.TopK}
+	e.threads.Each(len(rows)/f, &e.loops.weighing)
 }
 
-// routeBackward takes the slopes of token t's weights to the gradient of its router's logits, in r.grads.router. With s the sum of the
+// weighing multiplies a slot's row.
+type weighing struct {
+	*mixture
+	rows       []float32
+	f, from, k int
+}
+
+func (l *weighing) Row(i int) {
+	slot := int32(l.from + i)
+	at := int(l.tokens[slot]) * l.k
+	j := slices.Index(l.slots[at:][:l.k], slot)
+	simd.Scale(l.rows[i*l.f:][:l.f], l.weights[at+j])
+}
+
+// unrouting takes the slopes of a token's weights to the gradient of its router's logits, in r.grads.router. With s the sum of the
 // chosen probabilities, where they are normalized:
 //
 //	dp_j = dw_j, or (dw_j − Σ dw·w)/s        dlogit = p∘(dp − Σ dp·p)
 //
 // The auxiliary loss adds its own to every dp.
-func (e *Engine) routeBackward(r *run, m *mixture, t int) {
+type unrouting struct {
+	e *Engine
+	r *run
+	m *mixture
+}
+
+func (l *unrouting) Row(t int) {
+	e, r, m := l.e, l.r, l.m
 	n, k, d := e.cfg.Experts.Count, e.cfg.Experts.TopK, &r.grads
 	p, dp := m.probs[t*n:][:n], d.router[t*n:][:n]
 	chosen, weights, slots := m.experts[t*k:][:k], m.weights[t*k:][:k], m.slots[t*k:][:k]
@@ -206,20 +247,29 @@ func (e *Engine) routeBackward(r *run, m *mixture, t int) {
 
 // tallyRouters adds a layer's routing to the sums of every group.
 func (e *Engine) tallyRouters(r *run, m *mixture) {
-	n, k := e.cfg.Experts.Count, e.cfg.Experts.TopK
-	e.threads.Each(len(r.groups), func(g int) {
-		to := &r.routers[g]
-		for _, s := range r.groups[g] {
-			for t := s.Row; t < s.Row+s.N; t++ {
-				copies := float64(r.copies[t])
-				to.Tokens += copies
-				for x, p := range m.probs[t*n:][:n] {
-					to.Prob[x] += float64(copies * float64(p))
-				}
-				for _, x := range m.experts[t*k:][:k] {
-					to.Chosen[x] += copies
-				}
+	e.loops.tallyingRouters = tallyingRouters{m, e.cfg.Experts, r}
+	e.threads.Each(len(r.groups), &e.loops.tallyingRouters)
+}
+
+// tallyingRouters adds a group's routing to its sums.
+type tallyingRouters struct {
+	*mixture
+	*model.Experts
+	r *run
+}
+
+func (l *tallyingRouters) Row(g int) {
+	to := &l.r.routers[g]
+	for _, s := range l.r.groups[g] {
+		for t := s.Row; t < s.Row+s.N; t++ {
+			copies := float64(l.r.copies[t])
+			to.Tokens += copies
+			for x, p := range l.probs[t*l.Count:][:l.Count] {
+				to.Prob[x] += float64(copies * float64(p))
+			}
+			for _, x := range l.experts[t*l.TopK:][:l.TopK] {
+				to.Chosen[x] += copies
 			}
 		}
-	})
+	}
 }

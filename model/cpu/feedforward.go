@@ -1,5 +1,7 @@
 package cpu
 
+import "github.com/steelyard-ml/steelyard/model/cpu/internal/activation"
+
 // A feed-forward network of a layer, or of one expert on the rows that it was given. Legend: n rows; F its width; W = 2F with a gate, whose
 // output stands before up's in a row, else F.
 
@@ -33,7 +35,7 @@ func (e *Engine) backwardMLP(r *run, w *layer, l *activations, x, dout []float32
 	n := len(r.tokens) * w.mlp.width()
 	e.activate(&w.mlp, r.ff[:n], l.gateUp)
 	e.applyBackward(&w.mlp.down, d.ff, replace, dout, e.cfg.Hidden, r.ff[:n])
-	e.activateBackward(&w.mlp, d.gateUp, d.ff[:n], l.gateUp)
+	e.activateBackward(&w.mlp, d.gateUp, d.ff[:n], l.gateUp, r.ff[:n])
 	e.openBackward(&w.mlp, d.norm, d.gateUp, x)
 }
 
@@ -79,26 +81,48 @@ func (e *Engine) openBackward(w *network, dx, dGateUp, x []float32) {
 
 // activate computes ff (n, F) from gateUp (n, W).
 func (e *Engine) activate(w *network, ff, gateUp []float32) {
-	f, wide := w.width(), w.wide()
-	e.threads.Each(len(ff)/f, func(i int) {
-		row := gateUp[i*wide:][:wide]
-		if w.gated() {
-			e.act.Gated(ff[i*f:][:f], row[:f], row[f:])
-		} else {
-			e.act.Plain(ff[i*f:][:f], row)
-		}
-	})
+	e.loops.activating = activating{e.act, w.gated(), w.width(), ff, gateUp}
+	e.threads.Each(len(ff)/w.width(), &e.loops.activating)
 }
 
-// activateBackward takes dff (n, F) to dGateUp (n, W).
-func (e *Engine) activateBackward(w *network, dGateUp, dff, gateUp []float32) {
-	f, wide := w.width(), w.wide()
-	e.threads.Each(len(dff)/f, func(i int) {
-		row, d := gateUp[i*wide:][:wide], dGateUp[i*wide:][:wide]
-		if w.gated() {
-			e.act.GatedGrad(d[:f], d[f:], dff[i*f:][:f], row[:f], row[f:])
-		} else {
-			e.act.PlainGrad(d, dff[i*f:][:f], row)
-		}
-	})
+// activateBackward takes dff (n, F) to dGateUp (n, W). It overwrites ff.
+func (e *Engine) activateBackward(w *network, dGateUp, dff, gateUp, ff []float32) {
+	e.loops.deactivating = deactivating{e.act, w.gated(), w.width(), dGateUp, dff, gateUp, ff}
+	e.threads.Each(len(dff)/w.width(), &e.loops.deactivating)
+}
+
+// activating computes a row of ff.
+type activating struct {
+	act        activation.Func
+	gated      bool
+	f          int
+	ff, gateUp []float32
+}
+
+func (l *activating) Row(i int) {
+	ff := l.ff[i*l.f:][:l.f]
+	if !l.gated {
+		l.act.Plain(ff, l.gateUp[i*l.f:][:l.f])
+		return
+	}
+	row := l.gateUp[2*i*l.f:][:2*l.f]
+	l.act.Gated(ff, row[:l.f], row[l.f:])
+}
+
+// deactivating computes a row of dGateUp.
+type deactivating struct {
+	act                      activation.Func
+	gated                    bool
+	f                        int
+	dGateUp, dff, gateUp, ff []float32
+}
+
+func (l *deactivating) Row(i int) {
+	dff := l.dff[i*l.f:][:l.f]
+	if !l.gated {
+		l.act.PlainGrad(l.dGateUp[i*l.f:][:l.f], l.ff[i*l.f:][:l.f], dff, l.gateUp[i*l.f:][:l.f])
+		return
+	}
+	d, row := l.dGateUp[2*i*l.f:][:2*l.f], l.gateUp[2*i*l.f:][:2*l.f]
+	l.act.GatedGrad(d[:l.f], d[l.f:], dff, row[:l.f], row[l.f:])
 }

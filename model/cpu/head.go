@@ -83,19 +83,32 @@ func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model
 			tallies[i] = tally{top: float32(math.Inf(-1))}
 		}
 		e.headTiles(r, len(target), func(v, size int) {
-			e.threads.Each(len(target), func(i int) {
-				x := r.logits[i*size:][:size]
-				if cap := float32(e.cfg.LogitCap); cap > 0 {
-					activation.SoftCap(x, cap, nil)
-				}
-				tallies[i].add(x, v, target[i], want)
-			})
+			e.loops.tallying = tallying{r.logits, size, v, float32(e.cfg.LogitCap), target, tallies, want}
+			e.threads.Each(len(target), &e.loops.tallying)
 		})
 		for i := range target {
 			r.lse[from+i] = tallies[i].finish(&s, from+i, target[i], e.cfg.Vocab)
 		}
 	}
 	return s, nil
+}
+
+// tallying adds a tile's logits to the tallies.
+type tallying struct {
+	logits     []float32 // (rows, size)
+	size, from int
+	cap        float32
+	target     []int32
+	tallies    []tally
+	want       model.Want
+}
+
+func (l *tallying) Row(i int) {
+	x := l.logits[i*l.size:][:l.size]
+	if l.cap > 0 {
+		activation.SoftCap(x, l.cap, nil)
+	}
+	l.tallies[i].add(x, l.from, l.target[i], l.want)
 }
 
 func newScores(n int, want model.Want) model.Scores {
@@ -140,7 +153,8 @@ func (t *tally) finish(s *model.Scores, i int, target int32, vocab int) (lse flo
 func (e *Engine) gatherHead(r *run, from, n int) {
 	c := e.cfg.Hidden
 	x := r.x[len(r.x)-1]
-	e.threads.Each(n, func(i int) { copy(r.headX[i*c:][:c], x[int(r.predict[from+i])*c:]) })
+	e.loops.gathering = gathering{r.headX, x, r.predict[from:], c}
+	e.threads.Each(n, &e.loops.gathering)
 	e.w.final.Forward(e.threads, r.headNorm[:n*c], r.headX[:n*c], norm.Rows(n, c))
 }
 
@@ -168,22 +182,12 @@ func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) e
 		dHead := d.head[:n*c]
 		clear(dHead)
 		e.headTiles(r, n, func(v, size int) {
-			e.threads.Each(n, func(i int) {
-				x := r.logits[i*size:][:size]
-				var slopes []float32
-				if cap > 0 {
-					slopes = d.slopes[i*size:][:size]
-					activation.SoftCap(x, cap, slopes)
-				}
-				dLogits(x, v, r.target[from+i], r.lse[from+i], dLogp[from+i])
-				if cap > 0 {
-					simd.Mul(x, slopes)
-				}
-			})
+			e.loops.descending = descending{r.logits, d.slopes, size, v, cap, r.target[from:], r.lse[from:], dLogp[from:]}
+			e.threads.Each(n, &e.loops.descending)
 			// A tile's sum is added whole: in one chain over the vocabulary, small probabilities would be lost beside the target's one.
 			dx := simd.Matrix(r.logits, n, size)
 			simd.Gemm(e.pool, d.tile, c, dx, e.w.head.w.Block(v, size, 0, c), false)
-			e.threads.Chunks(n*c, func(from, to int) { simd.Add(dHead[from:to], d.tile[from:to]) })
+			e.threads.Sum(dHead, dHead, d.tile)
 			if e.w.head.dw != nil {
 				simd.Gemm(e.pool, e.w.head.dw[v*c:], c, dx.T(), simd.Matrix(r.headNorm, n, c), true)
 			}
@@ -192,13 +196,31 @@ func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) e
 		into := r.headNorm[:n*c]
 		clear(into)
 		e.w.final.Backward(e.threads, into, dHead, r.headX[:n*c], norm.Rows(n, c))
-		e.threads.Columns(c, func(a, b int) {
-			for i, row := range r.predict[from : from+n] {
-				simd.Add(d.x[int(row)*c+a:int(row)*c+b], into[i*c+a:i*c+b])
-			}
-		})
+		e.loops.scattering = scattering{d.x, into, r.predict[from : from+n], c, -1}
+		e.threads.Columns(c, &e.loops.scattering)
 	}
 	return nil
+}
+
+// descending turns a tile's logits into their gradient.
+type descending struct {
+	logits, slopes []float32 // (rows, size); the latter of the soft cap
+	size, from     int
+	cap            float32
+	target         []int32
+	lse, dLogp     []float32
+}
+
+func (l *descending) Row(i int) {
+	x := l.logits[i*l.size:][:l.size]
+	if l.cap == 0 {
+		dLogits(x, l.from, l.target[i], l.lse[i], l.dLogp[i])
+		return
+	}
+	slopes := l.slopes[i*l.size:][:l.size]
+	activation.SoftCap(x, l.cap, slopes)
+	dLogits(x, l.from, l.target[i], l.lse[i], l.dLogp[i])
+	simd.Mul(x, slopes)
 }
 
 // dLogits turns the logits x of vocabulary entries from on into their gradient.

@@ -8,6 +8,31 @@ import (
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/norm"
 )
 
+// loops are the bodies of loops over rows, with the operands of the one that ran last: they lie here so that a loop allocates nothing.
+type loops struct {
+	looking    looking
+	gathering  gathering
+	scattering scattering
+
+	turning    turning
+	clipping   clipping
+	unclipping unclipping
+	biasing    biasing
+	biasSum    biasSum
+
+	activating   activating
+	deactivating deactivating
+	tallying     tallying
+	descending   descending
+
+	routing         routing
+	unrouting       unrouting
+	merging         merging
+	weighing        weighing
+	weightSlope     weightSlope
+	tallyingRouters tallyingRouters
+}
+
 // forward runs layer i: from its input r.x[i] it computes what its backward pass reads and r.x[i+1].
 func (e *Engine) forward(r *run, i int) {
 	w, l := &e.w.layers[i], &r.layers[i]
@@ -20,7 +45,7 @@ func (e *Engine) forward(r *run, i int) {
 		e.closeMLP(r, w, l, out[at:end])
 	}
 	e.after(&w.mlpPost, r.out, l.mlpOut)
-	e.sum(r.x[i+1], l.mid, r.out)
+	e.threads.Sum(r.x[i+1], l.mid, r.out)
 }
 
 // attend runs the first half of layer i: from r.x[i] to l.mid.
@@ -30,7 +55,7 @@ func (e *Engine) attend(r *run, i int) {
 	e.attn.Forward(e.pool, w.attn, r.tiles, r.queries, l.qkv, l.attn, l.lse)
 	e.apply(&w.o, e.behind(l.attnOut, r.out), e.cfg.Hidden, l.attn)
 	e.after(&w.attnPost, r.out, l.attnOut)
-	e.sum(l.mid, x, r.out)
+	e.threads.Sum(l.mid, x, r.out)
 }
 
 // between returns what the second half of layer i reads.
@@ -100,7 +125,7 @@ func (e *Engine) before(r *run, n *norm.Norm, x []float32) []float32 {
 func (e *Engine) beforeBackward(r *run, n *norm.Norm, x []float32) {
 	d := &r.grads
 	if e.cfg.Norms == model.NormAfter {
-		e.threads.Chunks(len(d.x), func(from, to int) { simd.Add(d.x[from:to], d.norm[from:to]) })
+		e.threads.Sum(d.x, d.x, d.norm)
 		return
 	}
 	n.Backward(e.threads, d.x, d.norm, x, norm.Rows(len(r.tokens), e.cfg.Hidden))
@@ -132,51 +157,74 @@ func (e *Engine) afterBackward(r *run, n *norm.Norm, kept []float32) []float32 {
 	return d.half
 }
 
-// sum computes y = a + b.
-func (e *Engine) sum(y, a, b []float32) {
-	e.threads.Chunks(len(y), func(from, to int) { simd.AddTo(y[from:to], a[from:to], b[from:to]) })
-}
-
 // lookup computes the first residual stream: the embedding of every token, scaled, and of its position.
 func (e *Engine) lookup(r *run) {
-	c, scale := e.cfg.Hidden, float32(e.cfg.EmbedScale)
-	e.threads.Each(len(r.tokens), func(i int) {
-		x := r.x[0][i*c:][:c]
-		e.w.embed.w.Row(x, int(r.tokens[i]))
-		if scale != 0 {
-			simd.Scale(x, scale)
-		}
-		if e.cfg.Positions {
-			pos := r.out[i*c:][:c]
-			e.w.positions.w.Row(pos, int(r.pos[i]))
-			simd.Add(x, pos)
-		}
-	})
+	e.loops.looking = looking{e, r}
+	e.threads.Each(len(r.tokens), &e.loops.looking)
 }
 
 // lookupBackward adds every token's gradient to its position's row, and every token's but padding's, scaled, to its row of the
 // embedding's, in the tokens' order.
 func (e *Engine) lookupBackward(r *run) {
-	c, d, padding := e.cfg.Hidden, r.grads.x, e.cfg.Padding
+	c, d, padding := e.cfg.Hidden, r.grads.x, int32(-1)
 	if dw := e.w.positions.dw; dw != nil {
-		e.threads.Columns(c, func(from, to int) {
-			for i, pos := range r.pos {
-				simd.Add(dw[int(pos)*c+from:int(pos)*c+to], d[i*c+from:i*c+to])
-			}
-		})
+		e.loops.scattering = scattering{dw, d, r.pos, c, -1}
+		e.threads.Columns(c, &e.loops.scattering)
 	}
 	if e.w.embed.dw == nil {
 		return
 	}
 	if scale := float32(e.cfg.EmbedScale); scale != 0 {
-		e.threads.Chunks(len(d), func(from, to int) { simd.Scale(d[from:to], scale) })
+		e.threads.Scale(d, scale)
 	}
-	e.threads.Columns(c, func(from, to int) {
-		for i, id := range r.tokens {
-			if padding != nil && int(id) == *padding {
-				continue
-			}
-			simd.Add(e.w.embed.dw[int(id)*c+from:int(id)*c+to], d[i*c+from:i*c+to])
+	if p := e.cfg.Padding; p != nil {
+		padding = int32(*p)
+	}
+	e.loops.scattering = scattering{e.w.embed.dw, d, r.tokens, c, padding}
+	e.threads.Columns(c, &e.loops.scattering)
+}
+
+// looking sets a row of the first residual stream.
+type looking struct {
+	*Engine
+	*run
+}
+
+func (l *looking) Row(i int) {
+	c := l.cfg.Hidden
+	x := l.x[0][i*c:][:c]
+	l.w.embed.w.Row(x, int(l.tokens[i]))
+	if scale := float32(l.cfg.EmbedScale); scale != 0 {
+		simd.Scale(x, scale)
+	}
+	if l.cfg.Positions {
+		pos := l.out[i*c:][:c]
+		l.w.positions.w.Row(pos, int(l.pos[i]))
+		simd.Add(x, pos)
+	}
+}
+
+// gathering copies rows of a matrix of c columns.
+type gathering struct {
+	to, from []float32
+	rows     []int32 // row i of to is row rows[i] of from
+	c        int
+}
+
+func (l *gathering) Row(i int) { copy(l.to[i*l.c:][:l.c], l.from[int(l.rows[i])*l.c:]) }
+
+// scattering adds rows of from, a matrix of c columns, to those of to, in their order.
+type scattering struct {
+	to, from []float32
+	rows     []int32 // row i of from goes to row rows[i] of to, unless that is but
+	c        int
+	but      int32
+}
+
+func (l *scattering) Piece(a, b int) {
+	for i, row := range l.rows {
+		if row != l.but {
+			simd.Add(l.to[int(row)*l.c+a:int(row)*l.c+b], l.from[i*l.c+a:i*l.c+b])
 		}
-	})
+	}
 }

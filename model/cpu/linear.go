@@ -21,12 +21,13 @@ func strided(a []float32, rows, cols, stride int) simd.Operand {
 
 // apply computes y = x·Wᵀ + b, and what an adapter adds, for the rows of x, a row of y every ldy elements. x is (rows, in).
 func (e *Engine) apply(l *linear, y []float32, ldy int, x []float32) {
-	out, in := l.w.Rows, l.w.Cols
+	in := l.w.Cols
 	rows := len(x) / in
 	e.rows.forward += rows
 	e.gemm(e.pool, y, ldy, simd.Matrix(x, rows, in), l.w.T(), false)
 	if l.b != nil {
-		e.threads.Each(rows, func(i int) { simd.Add(y[i*ldy:][:out], l.b) })
+		e.loops.biasing = biasing{y, ldy, l.b}
+		e.threads.Each(rows, &e.loops.biasing)
 	}
 	if l.lora != nil {
 		e.applyLow(l.lora, y, ldy, x, rows)
@@ -64,11 +65,29 @@ func (e *Engine) applyBackward(l *linear, dx []float32, m mode, dy []float32, ld
 		simd.Gemm(e.pool, l.dw, in, g.T(), simd.Matrix(x, rows, in), true)
 	}
 	if l.db != nil {
-		e.threads.Columns(out, func(from, to int) {
-			for i := range rows {
-				simd.Add(l.db[from:to], dy[i*ldy+from:i*ldy+to])
-			}
-		})
+		e.loops.biasSum = biasSum{l.db, dy, ldy, rows}
+		e.threads.Columns(out, &e.loops.biasSum)
+	}
+}
+
+// biasing adds the bias to a row.
+type biasing struct {
+	y   []float32
+	ldy int
+	b   []float32
+}
+
+func (l *biasing) Row(i int) { simd.Add(l.y[i*l.ldy:][:len(l.b)], l.b) }
+
+// biasSum adds the rows of dy to the bias's gradient.
+type biasSum struct {
+	db, dy    []float32
+	ldy, rows int
+}
+
+func (l *biasSum) Piece(from, to int) {
+	for i := range l.rows {
+		simd.Add(l.db[from:to], l.dy[i*l.ldy+from:i*l.ldy+to])
 	}
 }
 

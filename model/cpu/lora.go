@@ -27,7 +27,7 @@ type lowRank struct{ h, dh []float32 }
 func (e *Engine) low(l *lora, x []float32, rows int) []float32 {
 	h := e.lowRank.h[:rows*l.a.Rows]
 	simd.Gemm(e.pool, h, l.a.Rows, simd.Matrix(x, rows, l.a.Cols), l.a.T(), false)
-	e.threads.Chunks(len(h), func(from, to int) { simd.Scale(h[from:to], l.scale) })
+	e.threads.Scale(h, l.scale)
 	return h
 }
 
@@ -46,7 +46,7 @@ func (e *Engine) applyLowBackward(l *lora, dx []float32, dy simd.Operand, x []fl
 	}
 	dh := e.lowRank.dh[:rows*r]
 	simd.Gemm(e.pool, dh, r, dy, l.b.Block(0, out, 0, r), false)
-	e.threads.Chunks(len(dh), func(from, to int) { simd.Scale(dh[from:to], l.scale) })
+	e.threads.Scale(dh, l.scale)
 	g := simd.Matrix(dh, rows, r)
 	if l.da != nil {
 		simd.Gemm(e.pool, l.da, in, g.T(), simd.Matrix(x, rows, in), true)

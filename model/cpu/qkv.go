@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"github.com/steelyard-ml/steelyard/model"
+	"github.com/steelyard-ml/steelyard/model/cpu/internal/attention"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/norm"
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/rotary"
 )
@@ -34,17 +35,14 @@ func (e *Engine) project(r *run, w *layer, l *activations, x []float32) {
 
 // limit normalizes the queries and keys of raw and keeps all of it within the limit. qkv and raw are (T, Wide).
 func (e *Engine) limit(r *run, w *layer, qkv, raw []float32) {
-	e.threads.Chunks(len(qkv), func(from, to int) { copy(qkv[from:to], raw[from:to]) })
+	e.threads.Copy(qkv, raw)
 	if q, k := e.qkVectors(len(r.tokens)); e.cfg.QKNorm != model.NoQKNorm {
 		w.qNorm.Forward(e.threads, qkv, raw, q)
 		w.kNorm.Forward(e.threads, qkv, raw, k)
 	}
 	if clip := float32(e.cfg.ClipQKV); clip > 0 {
-		e.threads.Chunks(len(qkv), func(from, to int) {
-			for i, v := range qkv[from:to] {
-				qkv[from+i] = min(max(v, -clip), clip)
-			}
-		})
+		e.loops.clipping = clipping{qkv, clip}
+		e.threads.Chunks(len(qkv), &e.loops.clipping)
 	}
 }
 
@@ -72,18 +70,39 @@ func (e *Engine) projectBackward(r *run, w *layer, l *activations, dx, x []float
 // clipBackward clears the gradient of what lay beyond the limit.
 func (e *Engine) clipBackward(r *run, w *layer, l *activations, clip float32) {
 	d := &r.grads
-	e.threads.Chunks(len(d.qkv), func(from, to int) { copy(d.unclipped[from:to], l.raw[from:to]) })
+	e.threads.Copy(d.unclipped, l.raw)
 	if q, k := e.qkVectors(len(r.tokens)); e.cfg.QKNorm != model.NoQKNorm {
 		w.qNorm.Forward(e.threads, d.unclipped, l.raw, q)
 		w.kNorm.Forward(e.threads, d.unclipped, l.raw, k)
 	}
-	e.threads.Chunks(len(d.qkv), func(from, to int) {
-		for i, v := range d.unclipped[from:to] {
-			if v < -clip || v > clip {
-				d.qkv[from+i] = 0
-			}
+	e.loops.unclipping = unclipping{d.qkv, d.unclipped, clip}
+	e.threads.Chunks(len(d.qkv), &e.loops.unclipping)
+}
+
+// clipping keeps numbers within a limit.
+type clipping struct {
+	x    []float32
+	clip float32
+}
+
+func (l *clipping) Piece(from, to int) {
+	for i, v := range l.x[from:to] {
+		l.x[from+i] = min(max(v, -l.clip), l.clip)
+	}
+}
+
+// unclipping clears the gradient of what lay beyond the limit.
+type unclipping struct {
+	dx, x []float32
+	clip  float32
+}
+
+func (l *unclipping) Piece(from, to int) {
+	for i, v := range l.x[from:to] {
+		if v < -l.clip || v > l.clip {
+			l.dx[from+i] = 0
 		}
-	})
+	}
 }
 
 // qkVectors returns where the vectors that are normalized lie in n rows of qkv.
@@ -104,14 +123,25 @@ func (e *Engine) rotate(r *run, w *layer, qkv []float32, t rotary.Turn) {
 	if w.rotary == nil {
 		return
 	}
-	a := &e.attn
-	e.threads.Each(len(r.pos), func(i int) {
-		row := qkv[i*a.Wide():][:a.Wide()]
-		for h := range a.Heads {
-			w.rotary.Rotate(row[a.Query(h):][:a.Dim], r.pos[i], t)
-		}
-		for g := range a.KeyHeads {
-			w.rotary.Rotate(row[a.Key(g):][:a.Dim], r.pos[i], t)
-		}
-	})
+	e.loops.turning = turning{&e.attn, w.rotary, qkv, r.pos, t}
+	e.threads.Each(len(r.pos), &e.loops.turning)
+}
+
+// turning turns a row's queries and keys.
+type turning struct {
+	*attention.Attention
+	table *rotary.Table
+	qkv   []float32
+	pos   []int32
+	turn  rotary.Turn
+}
+
+func (l *turning) Row(i int) {
+	row := l.qkv[i*l.Wide():][:l.Wide()]
+	for h := range l.Heads {
+		l.table.Rotate(row[l.Query(h):][:l.Dim], l.pos[i], l.turn)
+	}
+	for g := range l.KeyHeads {
+		l.table.Rotate(row[l.Key(g):][:l.Dim], l.pos[i], l.turn)
+	}
 }

@@ -44,62 +44,37 @@ func each(y, x []float32, f func(float64) float64) {
 	}
 }
 
-// piece is how many elements are computed at a time, in memory of the caller's stack.
-const piece = 256
-
-// Gated sets dst to a(gate)∘up. dst may be gate or up.
+// Gated sets dst to a(gate)∘up. dst is neither of them.
 func (f Func) Gated(dst, gate, up []float32) {
 	if f.silu {
 		simd.SwiGLU(dst, gate, up)
 		return
 	}
-	var room [piece]float32
-	for len(gate) > 0 {
-		n := min(piece, len(gate))
-		a := room[:n]
-		f.values(a, gate[:n])
-		simd.Mul(a, up[:n])
-		copy(dst, a)
-		dst, gate, up = dst[n:], gate[n:], up[n:]
-	}
+	f.values(dst, gate)
+	simd.Mul(dst, up)
 }
 
 // GatedGrad sets dgate and dup, given the gradient dout of Gated's result:
 //
 //	dup = dout∘a(gate)    dgate = dout∘up∘a'(gate)
 //
-// dgate and dup may be any of the others.
+// dgate and dup are none of the others.
 func (f Func) GatedGrad(dgate, dup, dout, gate, up []float32) {
 	if f.silu {
 		simd.SwiGLUGrad(dgate, dup, dout, gate, up)
 		return
 	}
-	var values, slopes [piece]float32
-	for len(gate) > 0 {
-		n := min(piece, len(gate))
-		a, s := values[:n], slopes[:n]
-		f.both(a, s, gate[:n])
-		simd.Mul(a, dout[:n])
-		simd.Mul(s, dout[:n])
-		simd.Mul(s, up[:n])
-		copy(dup, a)
-		copy(dgate, s)
-		dgate, dup, dout, gate, up = dgate[n:], dup[n:], dout[n:], gate[n:], up[n:]
-	}
+	f.both(dup, dgate, gate)
+	simd.Mul(dup, dout)
+	simd.Mul(dgate, dout)
+	simd.Mul(dgate, up)
 }
 
 // Plain sets dst to a(x). dst is not x.
 func (f Func) Plain(dst, x []float32) { f.values(dst, x) }
 
-// PlainGrad sets dx to dout∘a'(x). dx may be dout.
-func (f Func) PlainGrad(dx, dout, x []float32) {
-	var values, slopes [piece]float32
-	for len(x) > 0 {
-		n := min(piece, len(x))
-		s := slopes[:n]
-		f.both(values[:n], s, x[:n])
-		simd.Mul(s, dout[:n])
-		copy(dx, s)
-		dx, dout, x = dx[n:], dout[n:], x[n:]
-	}
+// PlainGrad sets dx to dout∘a'(x), and y to a(x). dx and y are none of the others.
+func (f Func) PlainGrad(dx, y, dout, x []float32) {
+	f.both(y, dx, x)
+	simd.Mul(dx, dout)
 }

@@ -74,7 +74,7 @@ func TestSlopesAgainstDifferences(t *testing.T) {
 			for i := range dout {
 				dout[i] = 1
 			}
-			Of(a).PlainGrad(dx, dout, x)
+			Of(a).PlainGrad(dx, make([]float32, len(x)), dout, x)
 			f := formulas[a]
 			for i, v := range x {
 				want := (f(float64(v)+h) - f(float64(v)-h)) / (2 * h)
@@ -86,7 +86,7 @@ func TestSlopesAgainstDifferences(t *testing.T) {
 	}
 }
 
-// Gated and its gradient are the plain ones with a factor; buffers may be the same.
+// Gated and its gradient are the plain ones with a factor.
 func TestGated(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, a := range all {
@@ -102,11 +102,10 @@ func TestGated(t *testing.T) {
 			one[i] = 1
 		}
 		f.Plain(value, gate)
-		f.PlainGrad(slope, one, gate)
-		dgate, dup := append([]float32(nil), dout...), make([]float32, n)
-		f.GatedGrad(dgate, dup, dgate, gate, up)
-		dst := append([]float32(nil), gate...)
-		f.Gated(dst, dst, up)
+		f.PlainGrad(slope, make([]float32, n), one, gate)
+		dgate, dup, dst := make([]float32, n), make([]float32, n), make([]float32, n)
+		f.GatedGrad(dgate, dup, dout, gate, up)
+		f.Gated(dst, gate, up)
 		for i := range gate {
 			near := func(what string, got, want float32) {
 				if !close32(got, float64(want), 8) && math.Abs(float64(got-want)) > 1e-6 {

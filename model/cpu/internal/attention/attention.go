@@ -24,6 +24,8 @@ type Attention struct {
 
 	KeyBlock   int // keys of a block, counted from their segment's start; values depend on it
 	QueryBlock int // query tokens of a block; values don't depend on it
+
+	forward forward
 }
 
 // New returns the attention of a configuration.
@@ -161,8 +163,22 @@ func (t *Tile) Cut(take func(int) []float32, a *Attention, backward, capped bool
 // Forward computes the attention out (T, H·D) of a layer's queries, keys and values, and the logsumexp of every query's scores lse (T, H),
 // which the backward pass needs. There is a tile a worker of the pool.
 func (a *Attention) Forward(p *simd.Pool, l Layer, tiles []Tile, tasks []QueryTask, qkv, out, lse []float32) {
-	v := view{a, qkv}
-	p.Run(len(tasks), func(worker, i int) { v.attend(&tiles[worker], l, tasks[i], out, lse) })
+	f := &a.forward
+	if f.Attention != a { // not yet, or that of an Attention which this one is a copy of
+		f.task = func(worker, i int) { f.attend(&f.tiles[worker], f.l, f.tasks[i], f.out, f.lse) }
+	}
+	f.view, f.l, f.tiles, f.tasks, f.out, f.lse = view{a, qkv}, l, tiles, tasks, out, lse
+	p.Run(len(tasks), f.task)
+}
+
+// forward is a layer's attention under way: it lies in the Attention so that it allocates nothing.
+type forward struct {
+	view
+	l        Layer
+	tiles    []Tile
+	tasks    []QueryTask
+	out, lse []float32
+	task     func(worker, i int) // made once
 }
 
 // attend computes a task: its rows of out and of lse.

@@ -2,8 +2,6 @@ package norm
 
 import (
 	"math"
-	"slices"
-	"sync"
 
 	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
@@ -17,6 +15,10 @@ type Norm struct {
 	Eps    float64
 	G, B   []float32 // (C) weight and bias
 	DG, DB []float32 // (C) their gradients, nil where they are frozen
+
+	// The pass under way: it lies here so that it allocates nothing.
+	forward forward
+	back    backward
 }
 
 // Vectors say where N vectors of Width elements lie in a buffer: Per of them in every row of Stride elements, the first at At, the next
@@ -54,12 +56,22 @@ func (n *Norm) stats(x []float32) (mean, r float64) {
 
 // Forward computes the vectors of y from those of x. y may be x.
 func (n *Norm) Forward(t *parallel.Threads, y, x []float32, v Vectors) {
-	plus := n.plus()
-	t.Each(v.N, func(i int) {
-		x := v.of(x, i)
-		mean, r := n.stats(x)
-		simd.Normalize(v.of(y, i), x, n.G, n.B, plus, mean, r)
-	})
+	n.forward = forward{n, y, x, v}
+	t.Each(v.N, &n.forward)
+	n.forward = forward{}
+}
+
+// forward computes a vector.
+type forward struct {
+	*Norm
+	y, x []float32
+	v    Vectors
+}
+
+func (f *forward) Row(i int) {
+	x := f.v.of(f.x, i)
+	mean, r := f.stats(x)
+	simd.Normalize(f.v.of(f.y, i), x, f.G, f.B, f.plus(), mean, r)
 }
 
 // The vectors of a backward pass are cut into at most maxBlocks blocks of at least minBlock, each with sums of its own for the gradients of g
@@ -69,9 +81,6 @@ const (
 	minBlock  = 8
 )
 
-// sums are the blocks' sums of calls of Backward that run at once.
-var sums = sync.Pool{New: func() any { return new([]float32) }}
-
 // Backward takes dy to dx, which it adds to or, where dx is dy, replaces, and adds to the gradients of g and b. With u = dy∘g:
 //
 //	dx = r·(u − mean(u) − x̂·mean(u∘x̂))      (mean(u) in LayerNorm alone)
@@ -79,36 +88,62 @@ var sums = sync.Pool{New: func() any { return new([]float32) }}
 //
 // dy is overwritten.
 func (n *Norm) Backward(t *parallel.Threads, dx, dy, x []float32, v Vectors) {
-	size := max(minBlock, (v.N+maxBlocks-1)/maxBlocks)
-	blocks := (v.N + size - 1) / size
-	into := [2][]float32{n.DG, n.DB}
-	buf := sums.Get().(*[]float32)
-	defer sums.Put(buf)
-	room := slices.Grow((*buf)[:0], 2*blocks*v.Width)[:2*blocks*v.Width]
-	*buf = room
-	of := func(block, which int) []float32 {
-		if into[which] == nil {
-			return nil
-		}
-		return room[(2*block+which)*v.Width:][:v.Width]
+	b := &n.back
+	if b.Norm != n { // not yet, or that of a Norm which this one is a copy of
+		b.task = b.block
 	}
-	replace := &dx[0] == &dy[0]
-	t.Run(blocks, func(_, block int) {
-		dg, db := of(block, 0), of(block, 1)
-		clear(dg)
-		clear(db)
-		for i := block * size; i < min((block+1)*size, v.N); i++ {
-			n.backward(v.of(dx, i), v.of(dy, i), v.of(x, i), dg, db, replace)
+	b.Norm, b.dx, b.dy, b.x, b.v = n, dx, dy, x, v
+	b.size = max(minBlock, (v.N+maxBlocks-1)/maxBlocks)
+	blocks := (v.N + b.size - 1) / b.size
+	b.sums = t.Room(2 * blocks * v.Width)
+	t.Run(blocks, b.task)
+	for block := range blocks {
+		dg, db := b.of(block)
+		if dg != nil {
+			simd.Add(n.DG, dg)
 		}
-	})
-	for which, sum := range into {
-		for block := 0; sum != nil && block < blocks; block++ {
-			simd.Add(sum, of(block, which))
+		if db != nil {
+			simd.Add(n.DB, db)
 		}
+	}
+	*b = backward{Norm: n, task: b.task}
+}
+
+// backward computes a block of vectors.
+type backward struct {
+	*Norm     // that which it lies in
+	dx, dy, x []float32
+	v         Vectors
+	size      int                 // vectors of a block
+	sums      []float32           // (blocks, 2, C)
+	task      func(worker, i int) // block, made once
+}
+
+// of returns a block's sums for the gradients of g and b, nil for those that are frozen.
+func (b *backward) of(block int) (dg, db []float32) {
+	c := b.v.Width
+	both := b.sums[2*block*c:][:2*c]
+	if b.DG != nil {
+		dg = both[:c]
+	}
+	if b.DB != nil {
+		db = both[c:]
+	}
+	return dg, db
+}
+
+func (b *backward) block(_, block int) {
+	dg, db := b.of(block)
+	clear(dg)
+	clear(db)
+	replace := &b.dx[0] == &b.dy[0]
+	for i := block * b.size; i < min((block+1)*b.size, b.v.N); i++ {
+		b.vector(b.v.of(b.dx, i), b.v.of(b.dy, i), b.v.of(b.x, i), dg, db, replace)
 	}
 }
 
-func (n *Norm) backward(dx, u, x, dg, db []float32, replace bool) {
+// vector takes dy, in u, of a vector to dx.
+func (n *Norm) vector(dx, u, x, dg, db []float32, replace bool) {
 	m, s := n.stats(x)
 	mean, r, size := float32(m), float32(s), float32(len(x))
 	shift, slope := simd.NormSums(u, x, n.G, dg, db, float32(n.plus()), mean, r)

@@ -9,15 +9,23 @@ const (
 	columnWidth = 64
 )
 
+// A Row is the body of a loop over rows. One that lies in memory which is there anyway costs no allocation, as a closure would.
+type Row interface{ Row(i int) }
+
+// A Piece is the body of a loop over pieces of consecutive elements or columns.
+type Piece interface{ Piece(from, to int) }
+
 // Threads are a pool of them, for one caller.
 type Threads struct {
 	*simd.Pool
 
-	// The call under way: its f, and the tasks around it, which are made once.
+	// The call under way, and the tasks around its body, which are made once.
 	n, size          int
-	each             func(i int)
-	piece            func(from, to int)
+	row              Row
+	piece            Piece
 	eachRow, onPiece func(worker, i int)
+	vectors          vectors
+	room             []float32
 }
 
 // New returns the threads of a pool.
@@ -25,28 +33,36 @@ func New(p *simd.Pool) *Threads {
 	t := &Threads{Pool: p}
 	t.eachRow = func(_, block int) {
 		for i := block * eachRows; i < min((block+1)*eachRows, t.n); i++ {
-			t.each(i)
+			t.row.Row(i)
 		}
 	}
-	t.onPiece = func(_, i int) { t.piece(i*t.size, min((i+1)*t.size, t.n)) }
+	t.onPiece = func(_, i int) { t.piece.Piece(i*t.size, min((i+1)*t.size, t.n)) }
 	return t
 }
 
-// Each calls f for every row.
-func (t *Threads) Each(rows int, f func(i int)) {
-	t.n, t.each = rows, f
+// Each runs a body for every row.
+func (t *Threads) Each(rows int, body Row) {
+	t.n, t.row = rows, body
 	t.Run((rows+eachRows-1)/eachRows, t.eachRow)
-	t.each = nil
+	t.row = nil
 }
 
-// Chunks calls f for consecutive pieces of n elements.
-func (t *Threads) Chunks(n int, f func(from, to int)) { t.pieces(n, chunkSize, f) }
+// Chunks runs a body for consecutive pieces of n elements.
+func (t *Threads) Chunks(n int, body Piece) { t.pieces(n, chunkSize, body) }
 
-// Columns calls f for consecutive blocks of columns; f goes over the rows in their order.
-func (t *Threads) Columns(n int, f func(from, to int)) { t.pieces(n, columnWidth, f) }
+// Columns runs a body for consecutive blocks of columns; the body goes over the rows in their order.
+func (t *Threads) Columns(n int, body Piece) { t.pieces(n, columnWidth, body) }
 
-func (t *Threads) pieces(n, size int, f func(from, to int)) {
-	t.n, t.size, t.piece = n, size, f
+func (t *Threads) pieces(n, size int, body Piece) {
+	t.n, t.size, t.piece = n, size, body
 	t.Run((n+size-1)/size, t.onPiece)
 	t.piece = nil
+}
+
+// Room returns n numbers for the caller's use until it asks again. They are whatever was left there.
+func (t *Threads) Room(n int) []float32 {
+	if cap(t.room) < n {
+		t.room = make([]float32, n)
+	}
+	return t.room[:n]
 }
