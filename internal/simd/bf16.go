@@ -1,9 +1,6 @@
 package simd
 
-import (
-	"math"
-	"unsafe"
-)
+import "math"
 
 // A pair is two bfloat16 numbers in the bits of a float32: an even element of a row in the lower half, the next in the upper.
 
@@ -18,18 +15,6 @@ func roundBF16(x float32) uint16 {
 
 func pair(low, high float32) float32 {
 	return math.Float32frombits(uint32(roundBF16(high))<<16 | uint32(roundBF16(low)))
-}
-
-// pairsOf views bfloat16 numbers as pairs, where memory is little-endian, as it is on every machine with an assembly of its own.
-func pairsOf(raw []uint16) []float32 {
-	if !littleEndian {
-		f := make([]float32, len(raw)/2)
-		for i := range f {
-			f[i] = math.Float32frombits(uint32(raw[2*i+1])<<16 | uint32(raw[2*i]))
-		}
-		return f
-	}
-	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(raw))), len(raw)/2)
 }
 
 // roundPairsGeneric is, with 0 for an odd last one,

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/steelyard-ml/steelyard/internal/memory"
 )
 
 // beforeEdge returns n bytes that end where memory ends that may be read.
@@ -28,24 +30,24 @@ func beforeEdge(t *testing.T, n int) []byte {
 func TestNothingIsReadBeyondTheEnd(t *testing.T) {
 	const most = 70
 	r := rand.New(rand.NewPCG(31, 32))
-	var memory [6][]byte
-	for i := range memory {
-		memory[i] = beforeEdge(t, 4*most)
+	var data [6][]byte
+	for i := range data {
+		data[i] = beforeEdge(t, 4*most)
 	}
-	ending := func(i, n int) []byte { return memory[i][4*most-n:] }
+	ending := func(i, n int) []byte { return data[i][4*most-n:] }
 	for _, l := range available() {
 		k := tableOf(l)
 		for n := range most {
 			var v [5][]float32
 			for i := range v {
-				v[i] = Float32s(ending(i, 4*n))
+				v[i] = memory.Float32s(ending(i, 4*n))
 				copy(v[i], normals(r, n))
 			}
 			for _, c := range vectorKernels {
 				c.call(k, v, [8]float32{1, 2, 3, 4, 5, 6, 7, 8})
 			}
-			k.widenBF16(v[0], Uint16s(ending(5, 2*n)))
-			k.widenF16(v[0], Uint16s(ending(5, 2*n)))
+			k.widenBF16(v[0], memory.Uint16s(ending(5, 2*n)))
+			k.widenF16(v[0], memory.Uint16s(ending(5, 2*n)))
 			k.widen4(v[0], ending(5, (n+1)/2), new([16]float32), 1)
 		}
 	}

@@ -274,6 +274,7 @@ func aheadOf(o *Operand, i, m, k0, k, turns int) ahead {
 // turnRows returns how many rows of a column of tiles are computed between turns: those of a tile, of several where k is small.
 func turnRows(k int) int { return table.mr * max(1, 384/k) }
 
+// turns returns how many turns a column of m rows has.
 func turns(m, k int) int { return (m + turnRows(k) - 1) / turnRows(k) }
 
 // fetch takes a turn.

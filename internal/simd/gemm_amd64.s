@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// func tileAVX2(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+// func tile6x16(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 //
 // A tile of 6×16: row i of C in two accumulators, Y(4+2i) and Y(5+2i).
 #define K    CX
@@ -40,7 +40,7 @@
 	VFMADD231PS  Y0, Y3, Y14      \
 	VFMADD231PS  Y1, Y3, Y15
 
-TEXT ·tileAVX2(SB), NOSPLIT, $0-113
+TEXT ·tile6x16(SB), NOSPLIT, $0-113
 	MOVQ k+0(FP), K
 	MOVQ a_base+8(FP), A0
 	MOVQ ras+32(FP), RAS

@@ -1,7 +1,7 @@
 #include "textflag.h"
 #include "neon_arm64.h"
 
-// func tileNEON(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+// func tile6x16(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 //
 // A tile of 6×16: row i of C in the four accumulators from V(8+4i) on.
 #define K   R0
@@ -43,7 +43,7 @@
 	ROW(4, 24)          \
 	ROW(5, 28)
 
-TEXT ·tileNEON(SB), NOSPLIT, $0-113
+TEXT ·tile6x16(SB), NOSPLIT, $0-113
 	MOVD  k+0(FP), K
 	MOVD  a_base+8(FP), A0
 	MOVD  ras+32(FP), R14

@@ -37,11 +37,11 @@ func tableOf(l Level) *kernels {
 
 var avx2 = kernels{
 	mr: 6, nr: 16,
-	column:     columnAVX2,
+	column:     column6x16,
 	roundPairs: roundPairsGeneric,
 	pack:       packAVX2,
 	packBF16:   packBF16AVX2,
-	prefetch:   prefetchAVX2,
+	prefetch:   prefetchRows,
 	dot:        dotAVX2,
 	sum:        sumAVX2,
 	max:        maxAVX2,
@@ -86,7 +86,7 @@ var avx512 = kernels{
 	roundPairs:  roundPairsAVX512,
 	pack:        packAVX512,
 	packBF16:    packBF16AVX512,
-	prefetch:    prefetchAVX2,
+	prefetch:    prefetchRows,
 	dot:         dotAVX512,
 	sum:         sumAVX512,
 	max:         maxAVX512,
@@ -126,38 +126,6 @@ var avx512 = kernels{
 
 // The kernels in assembly. Each computes what the function of its name in kernels_generic.go does.
 
-// columnAVX2 has its whole tiles written by tileAVX2, and copies of the others.
-func columnAVX2(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	const mr, nr = 6, 16
-	for i := 0; i < rows; i += mr {
-		tile, m := c[i*ldc:], min(mr, rows-i)
-		if next := i + mr; add && next < rows {
-			prefetchAVX2(unsafe.Pointer(&c[next*ldc]), 4*ldc, min(mr, rows-next), 4*cols)
-		}
-		if from := a[i/mr*step:]; m == mr && cols == nr {
-			tileAVX2(k, from, ras, cas, b, ldb, tile, ldc, add)
-		} else {
-			edgeAVX2(m, cols, k, from, ras, cas, b, ldb, tile, ldc, add)
-		}
-	}
-}
-
-// edgeAVX2 computes a tile of fewer rows or columns.
-func edgeAVX2(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	const mr, nr = 6, 16
-	var tile [mr * nr]float32
-	for i := 0; add && i < rows; i++ {
-		copy(tile[i*nr:][:cols], c[i*ldc:])
-	}
-	tileAVX2(k, a, ras, cas, b, ldb, tile[:], nr, add)
-	for i := range rows {
-		copy(c[i*ldc:][:cols], tile[i*nr:])
-	}
-}
-
-//go:noescape
-func tileAVX2(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
-
 //go:noescape
 func columnAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 
@@ -185,7 +153,7 @@ func roundPairsAVX512(dst, src []float32) {
 func roundPairs16AVX512(dst, src []float32)
 
 //go:noescape
-func prefetchAVX2(p unsafe.Pointer, stride, rows, n int)
+func prefetchRows(p unsafe.Pointer, stride, rows, n int)
 
 // cpuid executes the instruction of its name.
 func cpuid(leaf, sub uint32) (a, b, c, d uint32)

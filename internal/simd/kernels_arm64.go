@@ -20,11 +20,11 @@ func tableOf(l Level) *kernels {
 
 var neon = kernels{
 	mr: 6, nr: 16,
-	column:     columnNEON,
+	column:     column6x16,
 	roundPairs: roundPairsGeneric,
 	pack:       packNEON,
 	packBF16:   packBF16NEON,
-	prefetch:   prefetchNEON,
+	prefetch:   prefetchRows,
 	dot:        dotNEON,
 	sum:        sumNEON,
 	max:        maxNEON,
@@ -64,40 +64,8 @@ var neon = kernels{
 
 // The kernels in assembly. Each computes what the function of its name in kernels_generic.go does.
 
-// columnNEON has its whole tiles written by tileNEON, and copies of the others.
-func columnNEON(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	const mr, nr = 6, 16
-	for i := 0; i < rows; i += mr {
-		tile, m := c[i*ldc:], min(mr, rows-i)
-		if next := i + mr; add && next < rows {
-			prefetchNEON(unsafe.Pointer(&c[next*ldc]), 4*ldc, min(mr, rows-next), 4*cols)
-		}
-		if from := a[i/mr*step:]; m == mr && cols == nr {
-			tileNEON(k, from, ras, cas, b, ldb, tile, ldc, add)
-		} else {
-			edgeNEON(m, cols, k, from, ras, cas, b, ldb, tile, ldc, add)
-		}
-	}
-}
-
-// edgeNEON computes a tile of fewer rows or columns.
-func edgeNEON(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	const mr, nr = 6, 16
-	var tile [mr * nr]float32
-	for i := 0; add && i < rows; i++ {
-		copy(tile[i*nr:][:cols], c[i*ldc:])
-	}
-	tileNEON(k, a, ras, cas, b, ldb, tile[:], nr, add)
-	for i := range rows {
-		copy(c[i*ldc:][:cols], tile[i*nr:])
-	}
-}
-
 //go:noescape
-func tileNEON(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
-
-//go:noescape
-func prefetchNEON(p unsafe.Pointer, stride, rows, n int)
+func prefetchRows(p unsafe.Pointer, stride, rows, n int)
 
 // hostCaches returns the sizes that a server's core commonly has: the architecture lets no program ask.
 func hostCaches() caches { return caches{l1: 64 << 10, l2: 1 << 20, l3: 8 << 20} }

@@ -1,5 +1,7 @@
 package simd
 
+import "github.com/steelyard-ml/steelyard/internal/memory"
+
 // A panel is a band of w rows of A (or, the same thing of the transpose, w columns of B) over a part of K, stored along k: element (i, l)
 // at l*w+i. Rows that the matrix does not have are zeros.
 
@@ -59,7 +61,7 @@ func packPairs(panel, strip []float32, o *Operand, i0, rows, k0, k, w int) {
 		return
 	}
 	if whole := o.Cols / 2; o.Type == BF16 && rows == w && o.Stride%2 == 0 && k0+k <= whole {
-		table.pack(panel, w, pairsOf(o.Raw[i0*o.Stride+2*k0:]), o.Stride/2, 1, k)
+		table.pack(panel, w, memory.Pairs(o.Raw[i0*o.Stride+2*k0:]), o.Stride/2, 1, k)
 		return
 	}
 	var wide [2 * stripK]float32

@@ -235,8 +235,8 @@ loop: // do {
 	VZEROUPPER
 	RET
 
-// func prefetchAVX2(p unsafe.Pointer, stride, rows, n int)
-TEXT ·prefetchAVX2(SB), NOSPLIT, $0-32
+// func prefetchRows(p unsafe.Pointer, stride, rows, n int)
+TEXT ·prefetchRows(SB), NOSPLIT, $0-32
 	MOVQ p+0(FP), SI
 	MOVQ stride+8(FP), R8
 	MOVQ rows+16(FP), CX

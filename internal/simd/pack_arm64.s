@@ -167,8 +167,8 @@ loop: // do {
 	CBNZ   R7, loop // } while k -= 8, k > 0
 	RET
 
-// func prefetchNEON(p unsafe.Pointer, stride, rows, n int)
-TEXT ·prefetchNEON(SB), NOSPLIT, $0-32
+// func prefetchRows(p unsafe.Pointer, stride, rows, n int)
+TEXT ·prefetchRows(SB), NOSPLIT, $0-32
 	MOVD p+0(FP), R0
 	MOVD stride+8(FP), R1
 	MOVD rows+16(FP), R2

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/steelyard-ml/steelyard/internal/hugepage"
+	"github.com/steelyard-ml/steelyard/internal/memory"
 	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
 	"github.com/steelyard-ml/steelyard/model/checkpoint"
@@ -83,11 +83,11 @@ func frozen(t checkpoint.Tensor) (tensor, error) {
 	op := simd.Operand{Rows: rows, Cols: cols, Stride: cols}
 	switch t.DType {
 	case checkpoint.F32:
-		op.Type, op.F32 = simd.F32, simd.Float32s(t.Data)
+		op.Type, op.F32 = simd.F32, memory.Float32s(t.Data)
 	case checkpoint.BF16:
-		op.Type, op.Raw = simd.BF16, simd.Uint16s(t.Data)
+		op.Type, op.Raw = simd.BF16, memory.Uint16s(t.Data)
 	case checkpoint.F16:
-		op.Type, op.Raw = simd.F16, simd.Uint16s(t.Data)
+		op.Type, op.Raw = simd.F16, memory.Uint16s(t.Data)
 	case checkpoint.NF4, checkpoint.FP4:
 		run, scales := t.Quant.Scales()
 		values := t.Quant.Type.Values()
@@ -131,7 +131,7 @@ func sideBySide(specs []model.TensorSpec) [][]float32 {
 		rows, cols := matrixShape(specs[i].Shape)
 		lengths[at] = rows * cols
 	}
-	for at, array := range hugepage.Floats(lengths) {
+	for at, array := range memory.Arrays(lengths) {
 		arrays[order[at]] = array
 	}
 	return arrays

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/steelyard-ml/steelyard/internal/hugepage"
+	"github.com/steelyard-ml/steelyard/internal/memory"
 	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
 )
@@ -52,7 +52,7 @@ func NewAdamW(params []model.Param, o Options) *AdamW {
 	for i, p := range params {
 		lengths[i] = len(p.Data)
 	}
-	return &AdamW{o: o, params: params, first: hugepage.Floats(lengths), second: hugepage.Floats(lengths)}
+	return &AdamW{o: o, params: params, first: memory.Arrays(lengths), second: memory.Arrays(lengths)}
 }
 
 // Step takes one step with the gradients times scale (see [ClipScale]), and clears them. For the t-th step, elementwise:

@@ -1,6 +1,6 @@
 package arena
 
-import "github.com/steelyard-ml/steelyard/internal/simd"
+import "github.com/steelyard-ml/steelyard/internal/memory"
 
 // An Arena is memory that every call cuts its buffers from. It grows to the largest call and is used again. The zero value is empty.
 type Arena struct {
@@ -72,7 +72,7 @@ func (a *Arena) Grow(c *Cutter) error {
 		if err != nil {
 			return err
 		}
-		a.floats = simd.Float32s(mapped[:4*c.floats])
+		a.floats = memory.Float32s(mapped[:4*c.floats])
 	}
 	if len(a.ints) < c.ints {
 		a.ints = make([]int32, c.ints)

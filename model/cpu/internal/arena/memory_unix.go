@@ -1,4 +1,4 @@
-//go:build unix && !linux
+//go:build unix
 
 package arena
 
@@ -6,18 +6,28 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/steelyard-ml/steelyard/internal/memory"
 )
 
-// grow returns n bytes in place of data, whatever they hold. They take no memory before they are used. With an error it returns what there is then.
-func grow(data []byte, n int) ([]byte, error) {
-	if err := free(data); err != nil {
-		return data, err
+// grow returns n bytes or more in place of data, whatever they hold. What is beyond data takes no memory before it is used. With an error it
+// returns what there is then.
+func grow(data []byte, n int) (grown []byte, err error) {
+	n = (n + memory.HugePage - 1) &^ (memory.HugePage - 1)
+	if data == nil {
+		grown, err = obtain(n)
+	} else {
+		grown, err = remap(data, n)
 	}
-	grown, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
-		return nil, fmt.Errorf("cpu: %d bytes for the buffers of a batch: %w", n, err)
+		return grown, fmt.Errorf("cpu: %d bytes for the buffers of a batch: %w", n, err)
 	}
+	memory.AdviseHuge(grown)
 	return grown, nil
+}
+
+func obtain(n int) ([]byte, error) {
+	return unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 }
 
 func free(data []byte) error {

@@ -16,9 +16,9 @@ type Norm struct {
 	G, B   []float32 // (C) weight and bias
 	DG, DB []float32 // (C) their gradients, nil where they are frozen
 
-	// The pass under way: it lies here so that it allocates nothing.
-	forward forward
-	back    backward
+	// The passes, with the operands of the last call: they lie here so that a call allocates nothing.
+	forward  forward
+	backward backward
 }
 
 // Vectors say where N vectors of Width elements lie in a buffer: Per of them in every row of Stride elements, the first at At, the next
@@ -58,7 +58,6 @@ func (n *Norm) stats(x []float32) (mean, r float64) {
 func (n *Norm) Forward(t *parallel.Threads, y, x []float32, v Vectors) {
 	n.forward = forward{n, y, x, v}
 	t.Each(v.N, &n.forward)
-	n.forward = forward{}
 }
 
 // forward computes a vector.
@@ -88,15 +87,11 @@ const (
 //
 // dy is overwritten.
 func (n *Norm) Backward(t *parallel.Threads, dx, dy, x []float32, v Vectors) {
-	b := &n.back
-	if b.Norm != n { // not yet, or that of a Norm which this one is a copy of
-		b.task = b.block
-	}
-	b.Norm, b.dx, b.dy, b.x, b.v = n, dx, dy, x, v
-	b.size = max(minBlock, (v.N+maxBlocks-1)/maxBlocks)
-	blocks := (v.N + b.size - 1) / b.size
-	b.sums = t.Room(2 * blocks * v.Width)
-	t.Run(blocks, b.task)
+	size := max(minBlock, (v.N+maxBlocks-1)/maxBlocks)
+	blocks := (v.N + size - 1) / size
+	b := &n.backward
+	*b = backward{n, dx, dy, x, v, size, t.Room(2 * blocks * v.Width)}
+	t.Tasks(blocks, b)
 	for block := range blocks {
 		dg, db := b.of(block)
 		if dg != nil {
@@ -106,17 +101,15 @@ func (n *Norm) Backward(t *parallel.Threads, dx, dy, x []float32, v Vectors) {
 			simd.Add(n.DB, db)
 		}
 	}
-	*b = backward{Norm: n, task: b.task}
 }
 
 // backward computes a block of vectors.
 type backward struct {
-	*Norm     // that which it lies in
+	*Norm
 	dx, dy, x []float32
 	v         Vectors
-	size      int                 // vectors of a block
-	sums      []float32           // (blocks, 2, C)
-	task      func(worker, i int) // block, made once
+	size      int       // vectors of a block
+	sums      []float32 // (blocks, 2, C)
 }
 
 // of returns a block's sums for the gradients of g and b, nil for those that are frozen.
@@ -132,7 +125,7 @@ func (b *backward) of(block int) (dg, db []float32) {
 	return dg, db
 }
 
-func (b *backward) block(_, block int) {
+func (b *backward) Row(block int) {
 	dg, db := b.of(block)
 	clear(dg)
 	clear(db)

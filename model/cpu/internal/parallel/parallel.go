@@ -32,7 +32,7 @@ type Threads struct {
 func New(p *simd.Pool) *Threads {
 	t := &Threads{Pool: p}
 	t.eachRow = func(_, block int) {
-		for i := block * eachRows; i < min((block+1)*eachRows, t.n); i++ {
+		for i := block * t.size; i < min((block+1)*t.size, t.n); i++ {
 			t.row.Row(i)
 		}
 	}
@@ -41,9 +41,14 @@ func New(p *simd.Pool) *Threads {
 }
 
 // Each runs a body for every row.
-func (t *Threads) Each(rows int, body Row) {
-	t.n, t.row = rows, body
-	t.Run((rows+eachRows-1)/eachRows, t.eachRow)
+func (t *Threads) Each(rows int, body Row) { t.rows(rows, eachRows, body) }
+
+// Tasks runs a body for every one of n tasks: rows that take long.
+func (t *Threads) Tasks(n int, body Row) { t.rows(n, 1, body) }
+
+func (t *Threads) rows(n, size int, body Row) {
+	t.n, t.size, t.row = n, size, body
+	t.Run((n+size-1)/size, t.eachRow)
 	t.row = nil
 }
 

@@ -2,7 +2,7 @@ package parallel
 
 import "github.com/steelyard-ml/steelyard/internal/simd"
 
-// vectors are the operands of the loop under way over elements.
+// vectors are loops over elements, with the operands of the one that ran last.
 type vectors struct {
 	sum   sum
 	scale scale
@@ -13,7 +13,6 @@ type vectors struct {
 func (t *Threads) Sum(y, a, b []float32) {
 	t.vectors.sum = sum{y, a, b}
 	t.Chunks(len(y), &t.vectors.sum)
-	t.vectors.sum = sum{}
 }
 
 type sum struct{ y, a, b []float32 }
@@ -24,7 +23,6 @@ func (s *sum) Piece(from, to int) { simd.AddTo(s.y[from:to], s.a[from:to], s.b[f
 func (t *Threads) Scale(y []float32, f float32) {
 	t.vectors.scale = scale{y, f}
 	t.Chunks(len(y), &t.vectors.scale)
-	t.vectors.scale = scale{}
 }
 
 type scale struct {
@@ -38,7 +36,6 @@ func (s *scale) Piece(from, to int) { simd.Scale(s.y[from:to], s.f) }
 func (t *Threads) Copy(y, x []float32) {
 	t.vectors.copy = copying{y, x}
 	t.Chunks(len(y), &t.vectors.copy)
-	t.vectors.copy = copying{}
 }
 
 type copying struct{ y, x []float32 }

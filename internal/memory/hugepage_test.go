@@ -1,11 +1,11 @@
-package hugepage
+package memory
 
 import "testing"
 
 // Arrays are zeros, of their lengths, and neighbours: a capacity reaches over the next.
-func TestFloats(t *testing.T) {
+func TestArrays(t *testing.T) {
 	lengths := []int{16, 3, 0, 1 << 20, 32}
-	arrays := Floats(lengths)
+	arrays := Arrays(lengths)
 	for i, a := range arrays {
 		if len(a) != lengths[i] {
 			t.Fatalf("array %d has %d elements, want %d", i, len(a), lengths[i])
@@ -24,13 +24,12 @@ func TestFloats(t *testing.T) {
 			}
 		}
 	}
-	for i, at := range []int{16, 16, 0, 1 << 20} {
-		a, next := arrays[i], arrays[i+1]
-		if len(next) > 0 && &a[:cap(a)][at] != &next[0] {
-			t.Errorf("array %d does not begin %d elements behind array %d", i+1, at, i)
+	for i, next := range arrays[1:] {
+		if a := arrays[i]; len(next) > 0 && &a[:cap(a)][len(a)] != &next[0] {
+			t.Errorf("array %d does not begin where array %d ends", i+1, i)
 		}
 	}
-	if got := Floats(nil); len(got) != 0 {
+	if got := Arrays(nil); len(got) != 0 {
 		t.Errorf("no arrays are %d", len(got))
 	}
 }

@@ -1,4 +1,4 @@
-package hugepage
+package memory
 
 import (
 	"fmt"
@@ -8,17 +8,17 @@ import (
 	"unsafe"
 )
 
-// TestAdvise reads in the kernel's list of mappings that large arrays have the flag of huge pages, and small ones don't ask.
-func TestAdvise(t *testing.T) {
+// TestAdviseHuge reads in the kernel's list of mappings that large arrays have the flag of huge pages, and small ones don't ask.
+func TestAdviseHuge(t *testing.T) {
 	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage/enabled"); err != nil {
 		t.Skip("this kernel has no transparent huge pages: there is nothing to ask for")
 	}
-	large := Floats([]int{8 << 20})[0]
+	large := Arrays([]int{8 << 20})[0]
 	if middle := &large[4<<20]; !flagged(t, uintptr(unsafe.Pointer(middle))) {
 		t.Error("32 MiB of numbers are not advised to lie on huge pages")
 	}
-	Advise(nil)
-	Advise(make([]byte, 3)) // less than a page
+	AdviseHuge(nil)
+	AdviseHuge(make([]byte, 3)) // less than a page
 }
 
 // flagged says whether the mapping of an address has the flag hg.

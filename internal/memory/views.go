@@ -1,4 +1,4 @@
-package simd
+package memory
 
 import (
 	"encoding/binary"
@@ -59,4 +59,18 @@ func Bytes(f []float32) []byte {
 		binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(v))
 	}
 	return b
+}
+
+// Pairs returns 16-bit words as pairs, each the bits of a float32 with the first in the lower half: a view of the same memory where byte order
+// allows it, a copy otherwise. An odd last word is left out.
+func Pairs(words []uint16) []float32 {
+	n := len(words) / 2
+	if p := unsafe.Pointer(unsafe.SliceData(words)); littleEndian {
+		return unsafe.Slice((*float32)(p), n)
+	}
+	f := make([]float32, n)
+	for i := range f {
+		f[i] = math.Float32frombits(uint32(words[2*i+1])<<16 | uint32(words[2*i]))
+	}
+	return f
 }

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package memory
+
+// AdviseHuge does nothing here.
+func AdviseHuge([]byte) {}
