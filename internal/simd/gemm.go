@@ -1,9 +1,16 @@
 package simd
 
-import "unsafe"
+import (
+	"math"
+	"sync/atomic"
+	"unsafe"
+)
 
 // A blocking is how a product is cut, in elements, so that what is read often stays in a cache near by.
-type blocking struct{ m, n, k int }
+type blocking struct {
+	m, n, k int
+	away    int // more packed elements of B than these have left L2 when they are read again
+}
 
 // block is the active level's blocking on this machine. No result depends on it.
 var block = blockingOf(table, hostCaches())
@@ -12,18 +19,19 @@ var block = blockingOf(table, hostCaches())
 type caches struct{ l1, l2, l3 int }
 
 // blockingOf cuts for a level's tile. A panel of B, k×nr, is read once a tile: the narrow tiles read it so often that it must stay in L1,
-// with room for what passes through; a tile of 32 columns is content with L2. A block of A, m×k, takes a third of L2; a block of B, k×n, at
-// most a sixth of L3, which other cores use too.
+// with room for what passes through; a tile of 32 columns is content with L2. A block of A, m×k, takes a third of L2, or little
+// more; a block of B, k×n, at most a sixth of L3, which other cores use too.
 func blockingOf(t *kernels, c caches) blocking {
-	const size, m = 4, 144 // a multiple of every mr
+	const size, least = 4, 144 // rows of A: a multiple of every mr
 	panel := c.l1 * 5 / 8
 	if t.nr >= 32 {
 		panel = c.l2 / 8
 	}
-	k := min(panel/(size*t.nr), c.l2/3/(size*m))
+	k := min(panel/(size*t.nr), c.l2/3/(size*least))
 	k = min(max(k&^31, 128), 640)
+	m := max(c.l2*3/8/(size*k)/least, 1) * least
 	n := min(max(c.l3/6/(size*k)&^31, 512), 4096)
-	return blocking{m: m, n: n, k: k}
+	return blocking{m: m, n: n, k: k, away: c.l2 / size}
 }
 
 // kBlock returns the length of the block of K that begins at k0: K is cut evenly. No result depends on where.
@@ -38,6 +46,9 @@ type Workspace struct {
 	a, b         []float32 // panels
 	aEdge, bEdge []float32 // the last panel, where the others are read in place
 	strip        []float32 // see packStrips
+	kept         panels    // of the block of B in use
+	keeps        bool      // whether they are for the next block of rows too,
+	keptAt       int       // in these columns of parts
 }
 
 // grow returns a buffer of n elements, the one given when it is long enough.
@@ -63,36 +74,18 @@ func Gemm(p *Pool, c []float32, ldc int, a, b Operand, add bool) {
 	checkGemm(c, ldc, &a, &b)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	r := &p.product
 	mt, nt := p.split(&a, &b)
-	down := (a.Rows + mt - 1) / mt
-	parts := down * ((b.Cols + nt - 1) / nt)
+	r.c, r.ldc, r.a, r.b, r.add, r.mt, r.nt = c, ldc, a, b, add, mt, nt
+	r.down = (a.Rows + mt - 1) / mt
+	parts := r.down * ((b.Cols + nt - 1) / nt)
 	if parts <= 1 {
 		gemm(&p.ws[0], c, ldc, &a, &b, add)
-		return
+	} else {
+		r.begin(parts, p.ws)
+		p.run(parts, r.task)
 	}
-	r := &p.product
-	r.c, r.ldc, r.a, r.b, r.add, r.mt, r.nt, r.down = c, ldc, a, b, add, mt, nt, down
-	p.run(parts, r.task)
 	r.c, r.a, r.b = nil, Operand{}, Operand{}
-}
-
-// A product is a call of Gemm under way: parts of C of mt×nt elements, down of them below one another.
-type product struct {
-	c            []float32
-	ldc          int
-	a, b         Operand
-	add          bool
-	mt, nt, down int
-	task         func(worker, i int) // made once, so that a call allocates nothing
-}
-
-func (r *product) init(p *Pool) {
-	r.task = func(worker, t int) {
-		i, j := t%r.down*r.mt, t/r.down*r.nt
-		m, n := min(r.mt, r.a.Rows-i), min(r.nt, r.b.Cols-j)
-		at, bt := r.a.Block(i, m, 0, r.a.Cols), r.b.Block(0, r.b.Rows, j, n)
-		gemm(&p.ws[worker], r.c[i*r.ldc+j:], r.ldc, &at, &bt, r.add)
-	}
 }
 
 // GemmBF16 is Gemm with both factors rounded to bfloat16, to nearest, ties to even; sums are float32. An element is
@@ -152,162 +145,173 @@ func (p *Pool) split(a, b *Operand) (mt, nt int) {
 
 func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
-// gemm is the product on one thread: blocks of N, of K and of M, in this order, around macro.
-func gemm(w *Workspace, c []float32, ldc int, a, b *Operand, add bool) {
-	m, n, kAll, column := a.Rows, b.Cols, a.Cols, table.column
+// Factors are a product to compute on one thread, some rows of C at a time.
+type factors struct {
+	c      []float32
+	ldc    int
+	a, bt  Operand // bt is B, transposed
+	add    bool
+	k      int // of pairs: half as many
+	column columnKernel
+
+	most int  // rows of C, or of the largest part of it
+	keep bool // B is one block, which stays packed from one block of rows to the next
+}
+
+func factorsOf(c []float32, ldc int, a, b Operand, add bool, most int) factors {
+	f := factors{c: c, ldc: ldc, a: a, bt: b.T(), add: add, k: a.Cols, column: table.column, most: most}
 	if a.pairs {
-		kAll, column = (a.Cols+1)/2, table.columnPairs
+		f.k, f.column = (a.Cols+1)/2, table.columnPairs
 	}
-	if kAll == 0 && !add {
-		for i := range m {
-			clear(c[i*ldc:][:n])
+	f.keep = most > block.m && f.k <= block.k && b.Cols <= block.n
+	return f
+}
+
+// gemm is the product on one thread.
+func gemm(w *Workspace, c []float32, ldc int, a, b *Operand, add bool) {
+	w.keeps = false
+	f := factorsOf(c, ldc, *a, *b, add, a.Rows)
+	for i := range f.blocks() {
+		f.multiply(w, i)
+	}
+}
+
+// blocks returns how many blocks of rows C is cut into for multiply: one where B is not kept.
+func (f *factors) blocks() int {
+	if f.keep {
+		return (f.a.Rows + block.m - 1) / block.m
+	}
+	return min(f.a.Rows, 1)
+}
+
+// multiply computes block i of the rows of C: blocks of N, of K and of M, in this order, around macro. What w keeps must be of these factors, or
+// nothing.
+func (f *factors) multiply(w *Workspace, i int) {
+	first, end, n := 0, f.a.Rows, f.bt.Rows
+	rows := end // that use a panel of B
+	if f.keep {
+		first, rows = i*block.m, f.most
+		end = min(first+block.m, end)
+	}
+	if f.k == 0 && !f.add {
+		for i := first; i < end; i++ {
+			clear(f.c[i*f.ldc:][:n])
 		}
 	}
-	bt := b.T()
 	for j0 := 0; j0 < n; j0 += block.n {
 		nb := min(block.n, n-j0)
-		for k0 := 0; k0 < kAll; {
-			k := kBlock(k0, kAll)
-			bp := bPanels(w, &bt, j0, nb, k0, k, m)
-			for i0 := 0; i0 < m; i0 += block.m {
-				mb := min(block.m, m-i0)
-				ap := aPanels(w, a, i0, mb, k0, k, n)
-				next := aheadOf(a, i0+mb, min(block.m, m-i0-mb), k0, k, turns(mb, k)*((nb+table.nr-1)/table.nr))
-				macro(w, column, c[i0*ldc+j0:], ldc, &ap, &bp, &next, mb, nb, k, add || k0 > 0)
-				bp.pending = false // all of B's panels are packed now
+		for k0 := 0; k0 < f.k; {
+			k := kBlock(k0, f.k)
+			if !f.keep || !w.keeps {
+				w.kept, w.keeps = bPanels(w, &f.bt, j0, nb, k0, k, rows), f.keep
+			}
+			for i0 := first; i0 < end; i0 += block.m {
+				f.macro(w, i0, min(block.m, end-i0), j0, nb, k0, k)
 			}
 			k0 += k
 		}
 	}
 }
 
-// panels are bands of rows of an operand, packed or as they lie: element (i, l) of band p at data[p*step + i*ras + l*cas].
-type panels struct {
-	data           []float32
-	step, ras, cas int
-	edge           []float32 // the last band, packed, when it is not whole and data is not packed
-	whole, width   int       // bands before edge; their rows
-
-	// Of bands that are packed just before they are used: what from. So they are in L1 then.
-	pending  bool
-	source   Operand
-	at, rows int // their first row and their number
-	k0, k    int // and columns
+// macro adds the part of the product over k from k0 on to m×n elements of C, with the panels of B that w has.
+func (f *factors) macro(w *Workspace, i0, m, j0, n, k0, k int) {
+	a := aPanels(w, &f.a, i0, m, k0, k, f.bt.Rows)
+	next := aheadOf(&f.a, i0+m, min(block.m, f.a.Rows-i0-m), k0, k, turns(m, k)*((n+table.nr-1)/table.nr))
+	macro(w, f.column, f.c[i0*f.ldc+j0:], f.ldc, &a, &w.kept, &next, m, n, k, f.add || k0 > 0)
+	w.kept.pending, w.kept.source = false, Operand{} // all of B's panels are packed now
 }
 
-func (p *panels) band(i int) (data []float32, ras, cas int) {
-	if i >= p.whole {
-		return p.edge, 1, p.width
-	}
-	return p.data[i*p.step:], p.ras, p.cas
+// A product is a call of Gemm under way. A thread computes a part of C, mt×nt elements, a block of rows after the other, and when it is done it
+// takes blocks from the ends of others' parts. So a thread that the machine holds up is helped, and where none is, each packs its own panels
+// only.
+type product struct {
+	c            []float32
+	ldc          int
+	a, b         Operand
+	add          bool
+	mt, nt, down int                    // down parts lie below one another
+	left         []queue                // of each part: its blocks
+	task         func(worker, part int) // made once, so that a call allocates nothing
 }
 
-// Reading in place instead of packing pays when a panel is read few times.
-const (
-	directColumns = 256 // A is read in place for products of at most so many columns,
-	directRows    = 64  // and B for at most so many rows
-)
-
-func aPanels(w *Workspace, a *Operand, i0, m, k0, k, n int) panels {
-	mr := table.mr
-	if a.Type == F32 && n <= directColumns && !a.pairs {
-		return direct(w, &w.aEdge, a, i0, m, k0, k, mr)
-	}
-	return packInto(w, &w.a, a, i0, m, k0, k, mr)
-}
-
-func bPanels(w *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
-	nr := table.nr
-	if bt.Type == F32 && bt.Trans && m <= directRows && !bt.pairs {
-		return direct(w, &w.bEdge, bt, j0, n, k0, k, nr)
-	}
-	p := panels{step: k * nr, ras: 1, cas: nr, whole: roundUp(n, nr) / nr, pending: true, source: *bt, at: j0, rows: n, k0: k0, k: k}
-	if m <= block.m {
-		p.step = 0 // used once, so the next band may take its place
-	}
-	p.data = grow(&w.b, p.step*(p.whole-1)+k*nr)
-	return p
-}
-
-// pack packs band i, when it is not yet.
-func (p *panels) pack(w *Workspace, i, width int) {
-	if !p.pending {
-		return
-	}
-	at := i * width
-	packPanels(p.data[i*p.step:], w.stripOf(), &p.source, p.at+at, min(width, p.rows-at), p.k0, p.k, width)
-}
-
-// next returns what is packed after band i, to be fetched in so many turns.
-func (p *panels) next(i, width, turns int) ahead {
-	at := (i + 1) * width
-	if !p.pending {
-		return ahead{}
-	}
-	return aheadOf(&p.source, p.at+at, min(width, p.rows-at), p.k0, p.k, turns)
-}
-
-// An ahead is what is packed next: the cache fetches it while what came before is multiplied.
-type ahead struct {
-	at            unsafe.Pointer
-	stride, bytes int // of a row of it
-	rows, each    int // rows that are left, and those of a turn
-}
-
-// aheadOf returns the rows i … i+m-1 of o, over k columns (of pairs: k of them) from k0, to be fetched in so many turns.
-func aheadOf(o *Operand, i, m, k0, k, turns int) ahead {
-	if m <= 0 || k <= 0 {
-		return ahead{}
-	}
-	if o.pairs {
-		k0, k = 2*k0, min(2*k, o.Cols-2*k0)
-	}
-	rows, cols, at := m, k, i*o.Stride+k0
-	if o.Trans {
-		rows, cols, at = k, m, k0*o.Stride+i
-	}
-	p := ahead{rows: rows, each: (rows + turns - 1) / turns}
-	p.at, p.stride, p.bytes = o.place(at, cols)
-	return p
-}
-
-// turnRows returns how many rows of a column of tiles are computed between turns: those of a tile, of several where k is small.
-func turnRows(k int) int { return table.mr * max(1, 384/k) }
-
-// turns returns how many turns a column of m rows has.
-func turns(m, k int) int { return (m + turnRows(k) - 1) / turnRows(k) }
-
-// fetch takes a turn.
-func (p *ahead) fetch() {
-	if n := min(p.each, p.rows); n > 0 {
-		table.prefetch(p.at, p.stride, n, p.bytes)
-		if p.rows -= n; p.rows > 0 {
-			p.at = unsafe.Add(p.at, n*p.stride)
+func (r *product) init(p *Pool) {
+	r.task = func(worker, part int) {
+		w := &p.ws[worker]
+		r.compute(w, part, (*queue).first)
+		for i := range r.left {
+			r.compute(w, (part+i)%len(r.left), (*queue).last)
 		}
 	}
 }
 
-func packInto(ws *Workspace, buf *[]float32, o *Operand, i0, m, k0, k, w int) panels {
-	bands := (m + w - 1) / w
-	data := grow(buf, bands*w*k)
-	packPanels(data, ws.stripOf(), o, i0, m, k0, k, w)
-	return panels{data: data, step: k * w, ras: 1, cas: w, whole: bands}
+// begin makes the parts whole, and has the threads forget what they kept of the last product.
+func (r *product) begin(parts int, ws []Workspace) {
+	for i := range ws {
+		ws[i].keeps = false
+	}
+	if cap(r.left) < parts {
+		r.left = make([]queue, parts)
+	}
+	r.left = r.left[:parts]
+	for part := range r.left {
+		f := r.factors(part)
+		r.left[part].fill(f.blocks())
+	}
 }
 
-// direct returns the bands of o as they lie in memory, and a packed copy of the last when it is not whole.
-func direct(ws *Workspace, edge *[]float32, o *Operand, i0, m, k0, k, w int) panels {
-	p := panels{step: w * o.Stride, ras: o.Stride, cas: 1, whole: m / w, width: w}
-	at := i0*o.Stride + k0
-	if o.Trans {
-		p.step, p.ras, p.cas = w, 1, o.Stride
-		at = k0*o.Stride + i0
+// factors returns those of a part.
+func (r *product) factors(part int) factors {
+	i, j := part%r.down*r.mt, part/r.down*r.nt
+	m, n := min(r.mt, r.a.Rows-i), min(r.nt, r.b.Cols-j)
+	return factorsOf(r.c[i*r.ldc+j:], r.ldc, r.a.Block(i, m, 0, r.a.Cols), r.b.Block(0, r.b.Rows, j, n), r.add, r.mt)
+}
+
+// compute computes the blocks of a part that it can take.
+func (r *product) compute(w *Workspace, part int, take func(*queue) (int, bool)) {
+	f := r.factors(part)
+	for {
+		i, ok := take(&r.left[part])
+		if !ok {
+			return
+		}
+		if at := part / r.down; w.keptAt != at { // parts beside one another have other columns of B
+			w.keeps, w.keptAt = false, at
+		}
+		f.multiply(w, i)
 	}
-	p.data = o.F32[at:]
-	if rest := m - p.whole*w; rest > 0 {
-		p.edge = grow(edge, k*w)
-		packPanels(p.edge, ws.stripOf(), o, i0+p.whole*w, rest, k0, k, w)
+}
+
+// A queue is the numbers of blocks that are left. Its owner takes them from the front, others from the end.
+type queue struct{ left atomic.Uint64 } // the first, and 32 bits lower the one after the last
+
+func (q *queue) fill(n int) { q.left.Store(uint64(n)) }
+
+// first takes the first.
+func (q *queue) first() (int, bool) {
+	for {
+		left := q.left.Load()
+		i, end := left>>32, left&math.MaxUint32
+		if i == end {
+			return 0, false
+		}
+		if q.left.CompareAndSwap(left, left+1<<32) {
+			return int(i), true
+		}
 	}
-	return p
+}
+
+// last takes the last.
+func (q *queue) last() (int, bool) {
+	for {
+		left := q.left.Load()
+		i, end := left>>32, left&math.MaxUint32
+		if i == end {
+			return 0, false
+		}
+		if q.left.CompareAndSwap(left, left-1) {
+			return int(end) - 1, true
+		}
+	}
 }
 
 // macro multiplies panels: all bands of A with one panel of B, which stays in a cache, then the next.

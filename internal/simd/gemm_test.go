@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 )
 
@@ -114,6 +115,23 @@ func eachLevel(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
+// TestBlocking holds the blocks that were measured on hosts of two kinds.
+func TestBlocking(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		host caches
+		m, k int
+	}{
+		{"Zen 4", caches{32 << 10, 1 << 20, 32 << 20}, 144, 576},
+		{"Emerald Rapids", caches{48 << 10, 2 << 20, 300 << 20}, 288, 640},
+		{"tiny caches", caches{8 << 10, 64 << 10, 1 << 20}, 144, 128},
+	} {
+		if got := blockingOf(&kernels{mr: 12, nr: 32}, tc.host); got.m != tc.m || got.k != tc.k {
+			t.Errorf("%s: blocks of A are %d×%d, want %d×%d", tc.name, got.m, got.k, tc.m, tc.k)
+		}
+	}
+}
+
 func TestGemm(t *testing.T) {
 	shapes := [][3]int{ // M, K, N
 		{1, 1, 1}, {1, 7, 33}, {5, 3, 15}, {6, 8, 16}, {7, 9, 17}, {12, 1, 31}, {13, 64, 64}, {64, 64, 128},
@@ -199,6 +217,66 @@ func TestPackPanels(t *testing.T) {
 					table.packBF16(got.v, w, raw, strides[0], strides[1], k)
 					diff(t, "bfloat16 "+what, got.v, want)
 					got.intact(t, what)
+				}
+			}
+		}
+	})
+}
+
+// TestQueue has an owner and others take a queue's blocks at once: each is taken once.
+func TestQueue(t *testing.T) {
+	const blocks, takers = 1000, 4
+	var q queue
+	q.fill(blocks)
+	taken := make([][]int, takers)
+	var all sync.WaitGroup
+	for i := range takers {
+		all.Go(func() {
+			take := q.last
+			if i == 0 {
+				take = q.first
+			}
+			for b, ok := take(); ok; b, ok = take() {
+				taken[i] = append(taken[i], b)
+			}
+		})
+	}
+	all.Wait()
+	times := make([]int, blocks)
+	for _, list := range taken {
+		for _, b := range list {
+			times[b]++
+		}
+	}
+	for b, n := range times {
+		if n != 1 {
+			t.Errorf("block %d is taken %d times", b, n)
+		}
+	}
+}
+
+// TestKept computes products whose blocks of B are kept from one block of rows to the next, in parts below and beside one another.
+func TestKept(t *testing.T) {
+	var pools []*Pool
+	for _, threads := range []int{1, 2, 3, 7} {
+		pools = append(pools, NewPool(threads))
+		defer pools[len(pools)-1].Close()
+	}
+	eachLevel(t, func(t *testing.T) {
+		block.m = 2 * table.mr
+		r := rand.New(rand.NewPCG(19, 20))
+		for i, s := range [][3]int{{300, 33, 100}, {131, 5, 577}, {170, 64, 600}} { // M, K, N
+			a, b := randomOperand(r, F32, s[0], s[1], i == 1), randomOperand(r, F32, s[1], s[2], i == 2)
+			if f := factorsOf(nil, 0, a, b, false, s[0]); !f.keep {
+				t.Fatalf("%v: B is not kept: this tests nothing", s)
+			}
+			got, want := make([]float32, s[0]*s[2]), make([]float32, s[0]*s[2])
+			gemmNaive(want, s[2], a, b, false)
+			for _, pool := range pools {
+				for range 2 {
+					clear(got)
+					Gemm(pool, got, s[2], a, b, false)
+					diff(t, "product", got, want)
 				}
 			}
 		}

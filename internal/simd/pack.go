@@ -1,6 +1,10 @@
 package simd
 
-import "github.com/steelyard-ml/steelyard/internal/memory"
+import (
+	"unsafe"
+
+	"github.com/steelyard-ml/steelyard/internal/memory"
+)
 
 // A panel is a band of w rows of A (or, the same thing of the transpose, w columns of B) over a part of K, stored along k: element (i, l)
 // at l*w+i. Rows that the matrix does not have are zeros.
@@ -101,3 +105,140 @@ func packPairsTrans(panel []float32, o *Operand, i0, rows, k0, k, w int) {
 
 // maxTile is the most rows a panel has.
 const maxTile = 32
+
+// panels are bands of rows of an operand, packed or as they lie: element (i, l) of band p at data[p*step + i*ras + l*cas].
+type panels struct {
+	data           []float32
+	step, ras, cas int
+	edge           []float32 // the last band, packed, when it is not whole and data is not packed
+	whole, width   int       // bands before edge; their rows
+
+	// Of bands that are packed just before they are used: what from. So they are in L1 then.
+	pending  bool
+	away     bool // when they are read again
+	source   Operand
+	at, rows int // their first row and their number
+	k0, k    int // and columns
+}
+
+func (p *panels) band(i int) (data []float32, ras, cas int) {
+	if i >= p.whole {
+		return p.edge, 1, p.width
+	}
+	return p.data[i*p.step:], p.ras, p.cas
+}
+
+// Reading in place instead of packing pays when a panel is read few times.
+const (
+	directColumns = 256 // A is read in place for products of at most so many columns,
+	directRows    = 64  // and B for at most so many rows
+)
+
+func aPanels(w *Workspace, a *Operand, i0, m, k0, k, n int) panels {
+	mr := table.mr
+	if a.Type == F32 && n <= directColumns && !a.pairs {
+		return direct(w, &w.aEdge, a, i0, m, k0, k, mr)
+	}
+	return packInto(w, &w.a, a, i0, m, k0, k, mr)
+}
+
+// bPanels returns the panels of n columns of B, for m rows of C. They are packed when they are used: in one place, where there is one block of rows,
+// as the next panel may take the last one's.
+func bPanels(w *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
+	nr := table.nr
+	if bt.Type == F32 && bt.Trans && m <= directRows && !bt.pairs {
+		return direct(w, &w.bEdge, bt, j0, n, k0, k, nr)
+	}
+	p := panels{ras: 1, cas: nr, whole: roundUp(n, nr) / nr, pending: true, source: *bt, at: j0, rows: n, k0: k0, k: k}
+	if m > block.m {
+		p.step = k * nr
+	}
+	p.data = grow(&w.b, p.step*(p.whole-1)+k*nr)
+	p.away = len(p.data) > block.away
+	return p
+}
+
+// pack packs band i, when it is not yet.
+func (p *panels) pack(w *Workspace, i, width int) {
+	if !p.pending {
+		return
+	}
+	at := i * width
+	packPanels(p.data[i*p.step:], w.stripOf(), &p.source, p.at+at, min(width, p.rows-at), p.k0, p.k, width)
+}
+
+// next returns what follows band i, to be fetched in so many turns: what is packed then, or a panel that was packed long ago.
+func (p *panels) next(i, width, turns int) ahead {
+	at := (i + 1) * width
+	switch {
+	case p.pending:
+		return aheadOf(&p.source, p.at+at, min(width, p.rows-at), p.k0, p.k, turns)
+	case p.away && i+1 < p.whole:
+		row := 4 * width
+		return ahead{at: unsafe.Pointer(&p.data[(i+1)*p.step]), stride: row, bytes: row, rows: p.k, each: (p.k + turns - 1) / turns}
+	}
+	return ahead{}
+}
+
+// An ahead is what is packed next: the cache fetches it while what came before is multiplied.
+type ahead struct {
+	at            unsafe.Pointer
+	stride, bytes int // of a row of it
+	rows, each    int // rows that are left, and those of a turn
+}
+
+// aheadOf returns the rows i … i+m-1 of o, over k columns (of pairs: k of them) from k0, to be fetched in so many turns.
+func aheadOf(o *Operand, i, m, k0, k, turns int) ahead {
+	if m <= 0 || k <= 0 {
+		return ahead{}
+	}
+	if o.pairs {
+		k0, k = 2*k0, min(2*k, o.Cols-2*k0)
+	}
+	rows, cols, at := m, k, i*o.Stride+k0
+	if o.Trans {
+		rows, cols, at = k, m, k0*o.Stride+i
+	}
+	p := ahead{rows: rows, each: (rows + turns - 1) / turns}
+	p.at, p.stride, p.bytes = o.place(at, cols)
+	return p
+}
+
+// turnRows returns how many rows of a column of tiles are computed between turns: those of a tile, of several where k is small.
+func turnRows(k int) int { return table.mr * max(1, 384/k) }
+
+// turns returns how many turns a column of m rows has.
+func turns(m, k int) int { return (m + turnRows(k) - 1) / turnRows(k) }
+
+// fetch takes a turn.
+func (p *ahead) fetch() {
+	if n := min(p.each, p.rows); n > 0 {
+		table.prefetch(p.at, p.stride, n, p.bytes)
+		if p.rows -= n; p.rows > 0 {
+			p.at = unsafe.Add(p.at, n*p.stride)
+		}
+	}
+}
+
+func packInto(ws *Workspace, buf *[]float32, o *Operand, i0, m, k0, k, w int) panels {
+	bands := (m + w - 1) / w
+	data := grow(buf, bands*w*k)
+	packPanels(data, ws.stripOf(), o, i0, m, k0, k, w)
+	return panels{data: data, step: k * w, ras: 1, cas: w, whole: bands}
+}
+
+// direct returns the bands of o as they lie in memory, and a packed copy of the last when it is not whole.
+func direct(ws *Workspace, edge *[]float32, o *Operand, i0, m, k0, k, w int) panels {
+	p := panels{step: w * o.Stride, ras: o.Stride, cas: 1, whole: m / w, width: w}
+	at := i0*o.Stride + k0
+	if o.Trans {
+		p.step, p.ras, p.cas = w, 1, o.Stride
+		at = k0*o.Stride + i0
+	}
+	p.data = o.F32[at:]
+	if rest := m - p.whole*w; rest > 0 {
+		p.edge = grow(edge, k*w)
+		packPanels(p.edge, ws.stripOf(), o, i0+p.whole*w, rest, k0, k, w)
+	}
+	return p
+}
