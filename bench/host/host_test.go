@@ -6,6 +6,22 @@ import (
 	"testing"
 )
 
+func TestZen4(t *testing.T) {
+	for _, c := range []struct {
+		cpu, level string
+		want       bool
+	}{
+		{"AMD EPYC (family 25, model 17)", "avx512", true},
+		{"AMD EPYC (family 25, model 1)", "avx2", false},
+		{"AMD EPYC (family 26, model 2)", "avx512", false},
+		{"Intel(R) Xeon(R) (family 6, model 207)", "avx512", false},
+	} {
+		if got := (Machine{CPU: c.cpu, Level: c.level}).Zen4(); got != c.want {
+			t.Errorf("%s, %s: %v", c.cpu, c.level, got)
+		}
+	}
+}
+
 func TestCPUName(t *testing.T) {
 	const text = "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 143\nmodel name\t: Intel(R) Xeon(R)\n\nprocessor\t: 1\nmodel name\t: other\n"
 	if got, want := cpuName(strings.NewReader(text)), "Intel(R) Xeon(R) (family 6, model 143)"; got != want {

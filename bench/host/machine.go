@@ -67,6 +67,11 @@ func Describe(root string) Machine {
 	return m
 }
 
+// Zen4 says whether the processor is of AMD's family 25 with AVX-512 in use, which Zen 3 of the same family lacks.
+func (m Machine) Zen4() bool {
+	return strings.HasPrefix(m.CPU, "AMD") && strings.Contains(m.CPU, "(family 25,") && m.Level == string(simd.AVX512)
+}
+
 // Load returns the load averages over 1, 5 and 15 minutes.
 func Load() string {
 	text, err := os.ReadFile("/proc/loadavg")

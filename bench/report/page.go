@@ -133,11 +133,18 @@ func verdictCells(v work.Verdict) string {
 	if v.Most {
 		sign = "at most "
 	}
-	if v.Met() {
-		met = "yes"
+	aim := sign + write(v.Bound)
+	if v.Host != "" {
+		aim += " (" + v.Host + ")"
 	}
 	if !v.Measured() {
-		return fmt.Sprintf("| %s | not measured | %s%s | |", v.What, sign, write(v.Bound))
+		return fmt.Sprintf("| %s | not measured | %s | |", v.What, aim)
 	}
-	return fmt.Sprintf("| %s | %s | %s%s | %s |", v.What, write(v.Value), sign, write(v.Bound), met)
+	switch {
+	case v.Other:
+		met = none
+	case v.Met():
+		met = "yes"
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s |", v.What, write(v.Value), aim, met)
 }

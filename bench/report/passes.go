@@ -7,6 +7,7 @@ import (
 
 	"github.com/steelyard-ml/steelyard/bench/host"
 	"github.com/steelyard-ml/steelyard/bench/work"
+	"github.com/steelyard-ml/steelyard/internal/simd/peak"
 )
 
 // The runs of ours.
@@ -258,6 +259,11 @@ func (p *Passes) PerPair(r *Report) string {
 // LossBound is how far a step's loss may be from that of a peer that does the same arithmetic.
 const LossBound = 1e-4
 
+// onZen4 is a verdict on a factor to a peer: what peers make of a processor differs from one to the next.
+func onZen4(r *Report, what string, value, bound float64) work.Verdict {
+	return work.Verdict{What: what, Value: value, Bound: bound, Unit: "×", Host: "Zen 4", Other: !r.Machine.Zen4()}
+}
+
 func (p *Passes) verdicts(r *Report) (all []work.Verdict) {
 	shares := map[string]float64{}
 	for _, o := range p.Own(r) {
@@ -272,7 +278,8 @@ func (p *Passes) verdicts(r *Report) (all []work.Verdict) {
 		}
 	}
 	if b := p.BF16(); b != nil {
-		all = append(all, work.Verdict{What: ReferenceBF16 + " against float32", Value: b.Faster, Bound: 1.5, Unit: "×"})
+		twice := p.Gauge.Rate(peak.BF16, r.Threads) >= 1.8*p.Gauge.Float32(r.Threads)
+		all = append(all, work.Verdict{What: ReferenceBF16 + " against float32", Value: b.Faster, Bound: 1.5, Unit: "×", Host: "twice the rate", Other: !twice})
 	}
 	best := p.bestTRL()
 	reference, full, lora := p.ours(Reference), p.ours(Full), p.ours(LoRA)
@@ -282,11 +289,11 @@ func (p *Passes) verdicts(r *Report) (all []work.Verdict) {
 	}{{best, 2.5, 2.7}, {Torch, 1.6, 1.8}, {TorchBF16, 1.15, 1.2}} {
 		peer := p.find(s.peer)
 		all = append(all,
-			work.Verdict{What: "reference pass against " + s.peer, Value: peer.Reference / reference.Reference, Bound: s.reference, Unit: "×"},
-			work.Verdict{What: "training against " + s.peer, Value: perPair(peer) / perPair(full), Bound: s.train, Unit: "×"})
+			onZen4(r, "reference pass against "+s.peer, peer.Reference/reference.Reference, s.reference),
+			onZen4(r, "training against "+s.peer, perPair(peer)/perPair(full), s.train))
 	}
 	all = append(all,
-		work.Verdict{What: "training against " + TRLLoRA, Value: perPair(p.find(TRLLoRA)) / perPair(lora), Bound: 3, Unit: "×"},
+		onZen4(r, "training against "+TRLLoRA, perPair(p.find(TRLLoRA))/perPair(lora), 3),
 		work.Verdict{What: "peak memory, " + Reference2048 + ", of the weights in float32", Value: ratio(p.ours(Reference2048).Peak, 4*r.Weights), Bound: 1.3, Most: true, Unit: "×"},
 		work.Verdict{What: "peak memory in training, of " + best + "'s", Value: ratio(full.Peak, p.find(best).Peak), Bound: 0.5, Most: true, Unit: "×"},
 		work.Verdict{What: "peak memory in training, gradient checkpointing on both, of TRL's", Value: ratio(p.ours(Checkpointed).Peak, p.find(TRLCheckpointed).Peak), Bound: 0.6, Most: true, Unit: "×"})

@@ -31,6 +31,8 @@ type Verdict struct {
 	Bound float64
 	Most  bool   // the bound is the most allowed; else the least
 	Unit  string // "%" for shares, which are kept as 0 to 1, or "×"
+	Host  string // what host the bound is for, where it is not for all. Example: "Zen 4"
+	Other bool   // this host is another
 }
 
 // Met says whether the value keeps the bound. What was not measured (NaN) does not.
