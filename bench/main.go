@@ -28,7 +28,7 @@ type bench struct {
 	threads        int
 	maxLength      int // tokens of a sequence of the sample
 	trlBatches     []int
-	quick, million bool
+	quick          bool
 
 	python   peers.Python
 	openBLAS *peers.OpenBLAS // nil where there is none
@@ -78,7 +78,6 @@ func run(ctx context.Context) error {
 	flag.StringVar(&batches, "trl-batches", "1", "batch sizes of TRL; of those beside 1 there is one run each, as 1,4")
 	flag.IntVar(&b.threads, "threads", 2, "threads of every run")
 	flag.IntVar(&limit, "limit", 0, "pairs of the sample; 0: all")
-	flag.BoolVar(&b.million, "million", false, "benchmarks over rows go on to a million, which takes minutes")
 	flag.BoolVar(&b.quick, "quick", false, "few and short pairs, few turns: to see that it works")
 	flag.Parse()
 	var flags []string

@@ -27,7 +27,7 @@ func (b *bench) quote(ctx context.Context) error {
 		cmd := exec.CommandContext(ctx, "go", args...)
 		cmd.Dir = b.root
 		cmd.Env = append(cmd.Environ(), "STEELYARD_SMOLLM2="+b.model)
-		if b.million {
+		if !b.quick {
 			cmd.Env = append(cmd.Env, "STEELYARD_BENCH_MILLION=1")
 		}
 		out, err := cmd.CombinedOutput()
