@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -17,7 +18,7 @@ var (
 )
 
 // gemm measures products of ours and of OpenBLAS in turn.
-func (b *bench) gemm() error {
+func (b *bench) gemm(ctx context.Context) error {
 	g := &report.Gemm{Rounds: 3, Least: 0.1}
 	if b.quick {
 		g.Rounds, g.Least = 1, 0.02
@@ -30,6 +31,10 @@ func (b *bench) gemm() error {
 			counts bool
 		}{{shapes, true}, {others, false}} {
 			for _, s := range set.shapes {
+				if ctx.Err() != nil {
+					pool.Close()
+					return context.Cause(ctx)
+				}
 				g.Gauge.Read(threads)
 				for _, layout := range []string{"NT", "NN", "TN"} {
 					p := report.Product{M: s[0], N: s[1], K: s[2], Layout: layout, Kind: report.Float32, Threads: threads, Counts: set.counts}

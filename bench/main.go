@@ -44,7 +44,7 @@ var sections = []struct {
 	sample bool
 	run    func(*bench, context.Context) error
 }{
-	{"gemm", false, func(b *bench, _ context.Context) error { return b.gemm() }},
+	{"gemm", false, (*bench).gemm},
 	{"passes", true, (*bench).passes},
 	{"ablation", true, (*bench).ablation},
 	{"length", false, (*bench).length},

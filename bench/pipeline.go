@@ -66,9 +66,6 @@ type pipelineResult struct {
 	Peak  int64 // bytes
 }
 
-// Beam returns the share of the time, the model's loading apart, that was not spent in the engine: reading, tokenizing, Beam, writing.
-func (r *pipelineResult) Beam() float64 { return 1 - r.Score/(r.Wall-r.Load) }
-
 func (j *pipelineJob) do(ctx context.Context) (*pipelineResult, error) {
 	runners.Init()
 	o := pipelines.DefaultOptions()

@@ -29,7 +29,6 @@ type scoreJob struct {
 
 // A scoreResult is what came of it.
 type scoreResult struct {
-	Load    float64 // seconds until the first batch could be scored
 	Seconds float64
 	Tokens  int // that went through the model
 	Batches int
@@ -42,7 +41,6 @@ func (j *scoreJob) do(ctx context.Context) (*scoreResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	begin := time.Now()
 	d, err := checkpoint.Open(j.Model)
 	if err != nil {
 		return nil, err
@@ -57,11 +55,11 @@ func (j *scoreJob) do(ctx context.Context) (*scoreResult, error) {
 		return nil, err
 	}
 	defer scorer.Close()
-	r := &scoreResult{Load: time.Since(begin).Seconds()}
+	r := &scoreResult{}
 	if _, err := scorer.Score(ctx, pairBatch(window[0]), 0); err != nil { // the weights are in memory from here on
 		return nil, err
 	}
-	begin = time.Now()
+	begin := time.Now()
 	if j.Layout == work.AsBuilt {
 		err = j.window(ctx, scorer, window, r)
 	} else {

@@ -24,8 +24,8 @@ type OpenBLAS struct {
 	out *bufio.Reader
 }
 
-// kernels are sets of OpenBLAS's kernels to try beside those that it chooses: for a processor that is newer than it is, it takes its oldest.
-var kernels = []string{"", "Haswell", "Zen", "SkylakeX", "Cooperlake", "SapphireRapids"}
+// cores name sets of OpenBLAS's kernels to try beside those that it chooses (""): for a processor that is newer than it is, it takes its oldest.
+var cores = []string{"", "Haswell", "Zen", "SkylakeX", "Cooperlake", "SapphireRapids"}
 
 // StartOpenBLAS compiles the source (c/openblas.c) into binary and starts it with the kernels that are the fastest here. Close ends it.
 func StartOpenBLAS(source, binary string) (*OpenBLAS, error) {
@@ -34,7 +34,7 @@ func StartOpenBLAS(source, binary string) (*OpenBLAS, error) {
 	}
 	fastest, least := "", 0.0
 	var failed error
-	for _, name := range kernels {
+	for _, name := range cores {
 		s, err := try(binary, name)
 		if err == nil && (least == 0 || s < least) {
 			fastest, least = name, s
@@ -49,8 +49,8 @@ func StartOpenBLAS(source, binary string) (*OpenBLAS, error) {
 }
 
 // try returns the seconds of a product with a set of kernels.
-func try(binary, kernels string) (float64, error) {
-	b, err := startOpenBLAS(binary, kernels)
+func try(binary, core string) (float64, error) {
+	b, err := startOpenBLAS(binary, core)
 	if err != nil {
 		return 0, err
 	}
@@ -58,10 +58,10 @@ func try(binary, kernels string) (float64, error) {
 	return s, errors.Join(err, b.Close())
 }
 
-func startOpenBLAS(binary, kernels string) (*OpenBLAS, error) {
+func startOpenBLAS(binary, core string) (*OpenBLAS, error) {
 	b := &OpenBLAS{cmd: exec.Command(binary)}
-	if kernels != "" {
-		b.cmd.Env = append(os.Environ(), "OPENBLAS_CORETYPE="+kernels)
+	if core != "" {
+		b.cmd.Env = append(os.Environ(), "OPENBLAS_CORETYPE="+core)
 	}
 	in, err := b.cmd.StdinPipe()
 	if err != nil {

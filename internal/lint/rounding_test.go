@@ -14,7 +14,7 @@ import (
 )
 
 // rounded are the packages whose floating-point results must be the same bits on every machine (docs/numerics.md).
-var rounded = []string{"./internal/simd", "./model/cpu", "./trainer/..."}
+var rounded = []string{"./internal/simd", "./model/cpu/...", "./trainer/..."}
 
 // The compiler may fuse x*y + z into one instruction with one rounding where the machine has it (arm64, and amd64 from GOAMD64=v3 on).
 // An explicit conversion around the product forbids that, so every product that is added to something must stand in one.

@@ -1,5 +1,5 @@
-// Package simd holds the float32 kernels of the engine: matrix products, vector operations and a pool of threads. It is the only package that
-// holds assembly and, but for package memory, that imports unsafe.
+// Package simd holds the float32 kernels of the engine: matrix products, vector operations and a pool of threads. But for simd/peak
+// nothing else holds assembly, and but for package memory nothing else imports unsafe.
 //
 // Three things make a result the same bits on every machine of a class, for every batch, tiling and number of threads:
 //

@@ -123,18 +123,6 @@ func TestLog(t *testing.T) {
 	}
 }
 
-func TestPow(t *testing.T) {
-	for _, base := range []float64{10000, 100000, 130000, 500000, 1e6, 0.5, 2} {
-		for i := range 129 {
-			y := float64(i-64) / 64
-			want := math.Pow(base, y)
-			if got := Pow(base, y); math.Abs(got-want) > 4e-15*want {
-				t.Errorf("Pow(%v, %v) = %v, want %v", base, y, got, want)
-			}
-		}
-	}
-}
-
 func TestSinCos(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	check := func(x float64) {

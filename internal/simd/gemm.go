@@ -19,8 +19,8 @@ var block = blockingOf(table, hostCaches())
 type caches struct{ l1, l2, l3 int }
 
 // blockingOf cuts for a level's tile. A panel of B, k×nr, is read once a tile: the narrow tiles read it so often that it must stay in L1,
-// with room for what passes through; a tile of 32 columns is content with L2. A block of A, m×k, takes a third of L2, or little
-// more; a block of B, k×n, at most a sixth of L3, which other cores use too.
+// with room for what passes through; a tile of 32 columns is content with L2. A block of A, m×k, takes a third of L2, or little more; a block of
+// B, k×n, a sixth of L3, which other cores use too, or what 512 columns take.
 func blockingOf(t *kernels, c caches) blocking {
 	const size, least = 4, 144 // rows of A: a multiple of every mr
 	panel := c.l1 * 5 / 8
@@ -59,8 +59,6 @@ func grow(buf *[]float32, n int) []float32 {
 	return (*buf)[:n]
 }
 
-func (w *Workspace) stripOf() []float32 { return grow(&w.strip, 32*stripK) }
-
 // Gemm computes C = A·B or, with add, C += A·B on the threads of p. C is a.Rows×b.Cols with ldc elements from row to row. An element is
 //
 //	s := +0, or c[i*ldc+j] when add
@@ -75,7 +73,7 @@ func Gemm(p *Pool, c []float32, ldc int, a, b Operand, add bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := &p.product
-	mt, nt := p.split(&a, &b)
+	mt, nt := split(p.threads, a.Rows, b.Cols, a.Cols)
 	r.c, r.ldc, r.a, r.b, r.add, r.mt, r.nt = c, ldc, a, b, add, mt, nt
 	r.down = (a.Rows + mt - 1) / mt
 	parts := r.down * ((b.Cols + nt - 1) / nt)
@@ -122,22 +120,23 @@ func checkGemm(c []float32, ldc int, a, b *Operand) {
 // smallWork is the product M·N·K under which a second thread costs more than it brings.
 const smallWork = 1 << 17
 
-// split returns the rows and columns of a task's part of C. Tasks share nothing, so each packs its own parts of A and B: of the grids with
-// about a task a thread the one that packs least is taken.
-func (p *Pool) split(a, b *Operand) (mt, nt int) {
-	m, n, k := a.Rows, b.Cols, a.Cols
-	if p.threads == 1 || m*n*k < smallWork {
+// split returns the rows and columns of a part of C. Each thread packs what it reads of A and B: of the grids with about a part a thread the one
+// that packs least is taken.
+func split(threads, m, n, k int) (mt, nt int) {
+	if threads == 1 || int64(m)*int64(n)*int64(k) < smallWork {
 		return max(m, 1), max(n, 1)
 	}
-	best := -1
-	for rows := 1; rows <= p.threads; rows++ {
-		cols := (p.threads + rows - 1) / rows
+	var least int64
+	for rows := 1; rows <= threads; rows++ {
+		cols := (threads + rows - 1) / rows
 		tm, tn := roundUp((m+rows-1)/rows, table.mr), roundUp((n+cols-1)/cols, table.nr)
-		cost := cols*m + rows*n // A is packed by every column of the grid, B by every row
-		// what the largest task is above its share, at the price of 16 packings an element
-		cost += 16 * (tm*tn*p.threads - m*n) / max(m, n)
-		if best < 0 || cost < best {
-			best, mt, nt = cost, tm, tn
+		parts := ((m + tm - 1) / tm) * ((n + tn - 1) / tn)
+		load := int64(tm) * int64(tn) * int64((parts+threads-1)/threads) // of the thread with most parts
+		cost := int64(cols)*int64(m) + int64(rows)*int64(n)              // A is packed by every column of the grid, B by every row
+		// what that thread has above its share, at the price of 16 packings an element
+		cost += 16 * (load*int64(threads) - int64(m)*int64(n)) / int64(max(m, n))
+		if mt == 0 || cost < least {
+			least, mt, nt = cost, tm, tn
 		}
 	}
 	return mt, nt
@@ -145,7 +144,7 @@ func (p *Pool) split(a, b *Operand) (mt, nt int) {
 
 func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
-// Factors are a product to compute on one thread, some rows of C at a time.
+// Factors are a product, or a part of one, to compute a block of rows of C at a time.
 type factors struct {
 	c      []float32
 	ldc    int
@@ -154,16 +153,16 @@ type factors struct {
 	k      int // of pairs: half as many
 	column columnKernel
 
-	most int  // rows of C, or of the largest part of it
-	keep bool // B is one block, which stays packed from one block of rows to the next
+	sharing int  // rows of C, or of the largest part of it: they may share what is packed of B
+	keep    bool // B is one block, which stays packed from one block of rows to the next
 }
 
-func factorsOf(c []float32, ldc int, a, b Operand, add bool, most int) factors {
-	f := factors{c: c, ldc: ldc, a: a, bt: b.T(), add: add, k: a.Cols, column: table.column, most: most}
+func factorsOf(c []float32, ldc int, a, b Operand, add bool, sharing int) factors {
+	f := factors{c: c, ldc: ldc, a: a, bt: b.T(), add: add, k: a.Cols, column: table.column, sharing: sharing}
 	if a.pairs {
 		f.k, f.column = (a.Cols+1)/2, table.columnPairs
 	}
-	f.keep = most > block.m && f.k <= block.k && b.Cols <= block.n
+	f.keep = sharing > block.m && f.k <= block.k && b.Cols <= block.n
 	return f
 }
 
@@ -172,8 +171,9 @@ func gemm(w *Workspace, c []float32, ldc int, a, b *Operand, add bool) {
 	w.keeps = false
 	f := factorsOf(c, ldc, *a, *b, add, a.Rows)
 	for i := range f.blocks() {
-		f.multiply(w, i)
+		f.multiply(w, i, i+1)
 	}
+	w.kept = panels{} // which may lie in B
 }
 
 // blocks returns how many blocks of rows C is cut into for multiply: one where B is not kept.
@@ -184,13 +184,13 @@ func (f *factors) blocks() int {
 	return min(f.a.Rows, 1)
 }
 
-// multiply computes block i of the rows of C: blocks of N, of K and of M, in this order, around macro. What w keeps must be of these factors, or
-// nothing.
-func (f *factors) multiply(w *Workspace, i int) {
+// multiply computes block i of the rows of C: blocks of N, of K and of M, in this order, around addBlock. The next call is for block next, if there
+// is one. What w keeps must be of these factors, or nothing.
+func (f *factors) multiply(w *Workspace, i, next int) {
 	first, end, n := 0, f.a.Rows, f.bt.Rows
-	rows := end // that use a panel of B
+	sharing := end
 	if f.keep {
-		first, rows = i*block.m, f.most
+		first, sharing = i*block.m, f.sharing
 		end = min(first+block.m, end)
 	}
 	if f.k == 0 && !f.add {
@@ -203,27 +203,35 @@ func (f *factors) multiply(w *Workspace, i int) {
 		for k0 := 0; k0 < f.k; {
 			k := kBlock(k0, f.k)
 			if !f.keep || !w.keeps {
-				w.kept, w.keeps = bPanels(w, &f.bt, j0, nb, k0, k, rows), f.keep
+				w.kept, w.keeps = bPanels(w, &f.bt, j0, nb, k0, k, sharing), f.keep
 			}
 			for i0 := first; i0 < end; i0 += block.m {
-				f.macro(w, i0, min(block.m, end-i0), j0, nb, k0, k)
+				then := i0 + block.m
+				if f.keep {
+					then = next * block.m
+				}
+				f.addBlock(w, i0, min(block.m, end-i0), j0, nb, k0, k, then)
 			}
 			k0 += k
 		}
 	}
 }
 
-// macro adds the part of the product over k from k0 on to m×n elements of C, with the panels of B that w has.
-func (f *factors) macro(w *Workspace, i0, m, j0, n, k0, k int) {
+// addBlock adds the part of the product over k from k0 on to m×n elements of C, with the panels of B that w has. The block of A's rows from then
+// on is packed next.
+func (f *factors) addBlock(w *Workspace, i0, m, j0, n, k0, k, then int) {
 	a := aPanels(w, &f.a, i0, m, k0, k, f.bt.Rows)
-	next := aheadOf(&f.a, i0+m, min(block.m, f.a.Rows-i0-m), k0, k, turns(m, k)*((n+table.nr-1)/table.nr))
+	var next ahead
+	if then >= 0 {
+		next = aheadOf(&f.a, then, min(block.m, f.a.Rows-then), k0, k, turns(m, k)*((n+table.nr-1)/table.nr))
+	}
 	macro(w, f.column, f.c[i0*f.ldc+j0:], f.ldc, &a, &w.kept, &next, m, n, k, f.add || k0 > 0)
 	w.kept.pending, w.kept.source = false, Operand{} // all of B's panels are packed now
 }
 
 // A product is a call of Gemm under way. A thread computes a part of C, mt×nt elements, a block of rows after the other, and when it is done it
-// takes blocks from the ends of others' parts. So a thread that the machine holds up is helped, and where none is, each packs its own panels
-// only.
+// takes blocks from the ends of others' parts: so a thread that the machine holds up is helped, and where none is, each packs its own panels
+// only. Where B is more than one block, a part is one block, which is not taken from who has begun it.
 type product struct {
 	c            []float32
 	ldc          int
@@ -237,10 +245,11 @@ type product struct {
 func (r *product) init(p *Pool) {
 	r.task = func(worker, part int) {
 		w := &p.ws[worker]
-		r.compute(w, part, (*queue).first)
+		r.compute(w, part, (*queue).first, 1)
 		for i := range r.left {
-			r.compute(w, (part+i)%len(r.left), (*queue).last)
+			r.compute(w, (part+i)%len(r.left), (*queue).last, -1)
 		}
+		w.kept, w.keeps = panels{}, false // they may lie in B
 	}
 }
 
@@ -266,8 +275,8 @@ func (r *product) factors(part int) factors {
 	return factorsOf(r.c[i*r.ldc+j:], r.ldc, r.a.Block(i, m, 0, r.a.Cols), r.b.Block(0, r.b.Rows, j, n), r.add, r.mt)
 }
 
-// compute computes the blocks of a part that it can take.
-func (r *product) compute(w *Workspace, part int, take func(*queue) (int, bool)) {
+// compute computes the blocks of a part that it can take, of which the next is so much further.
+func (r *product) compute(w *Workspace, part int, take func(*queue) (int, bool), step int) {
 	f := r.factors(part)
 	for {
 		i, ok := take(&r.left[part])
@@ -277,7 +286,7 @@ func (r *product) compute(w *Workspace, part int, take func(*queue) (int, bool))
 		if at := part / r.down; w.keptAt != at { // parts beside one another have other columns of B
 			w.keeps, w.keptAt = false, at
 		}
-		f.multiply(w, i)
+		f.multiply(w, i, i+step)
 	}
 }
 

@@ -255,6 +255,21 @@ func TestQueue(t *testing.T) {
 	}
 }
 
+// TestSplit holds what the busiest thread computes against an even share of the product.
+func TestSplit(t *testing.T) {
+	for _, s := range [][2]int{{1000, 1000}, {2048, 576}, {1536, 576}, {576, 1536}, {2048, 3072}, {500, 4000}} {
+		m, n := s[0], s[1]
+		for threads := 1; threads <= 8; threads++ {
+			mt, nt := split(threads, m, n, 512)
+			parts := ((m + mt - 1) / mt) * ((n + nt - 1) / nt)
+			load := float64((parts+threads-1)/threads) * float64(mt) * float64(nt)
+			if share := float64(m) * float64(n) / float64(threads); load > 1.15*share {
+				t.Errorf("%d×%d on %d threads: %d parts of %d×%d, %.2f times a thread's share", m, n, threads, parts, mt, nt, load/share)
+			}
+		}
+	}
+}
+
 // TestKept computes products whose blocks of B are kept from one block of rows to the next, in parts below and beside one another.
 func TestKept(t *testing.T) {
 	var pools []*Pool

@@ -60,7 +60,7 @@ const ClassBF16 = "bf16pairs/1"
 type columnKernel func(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 
 // kernels is the set of kernels of a level. Each computes what the exported function of its name says, but for slices' lengths, which it doesn't
-// check; those of products are documented at their portable twins (kernels_generic.go).
+// check; those of products are documented at their portable twins (kernels_generic.go, bf16.go).
 type kernels struct {
 	mr, nr int // rows and columns of a tile
 	column columnKernel

@@ -124,7 +124,7 @@ var avx512 = kernels{
 	normGrad:     normGradAVX512,
 }
 
-// The kernels in assembly. Each computes what the function of its name in kernels_generic.go does.
+// The kernels in assembly. Each computes what the function of its name that ends in Generic does.
 
 //go:noescape
 func columnAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)

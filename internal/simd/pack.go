@@ -106,6 +106,8 @@ func packPairsTrans(panel []float32, o *Operand, i0, rows, k0, k, w int) {
 // maxTile is the most rows a panel has.
 const maxTile = 32
 
+func (ws *Workspace) stripOf() []float32 { return grow(&ws.strip, maxTile*stripK) }
+
 // panels are bands of rows of an operand, packed or as they lie: element (i, l) of band p at data[p*step + i*ras + l*cas].
 type panels struct {
 	data           []float32
@@ -113,9 +115,10 @@ type panels struct {
 	edge           []float32 // the last band, packed, when it is not whole and data is not packed
 	whole, width   int       // bands before edge; their rows
 
-	// Of bands that are packed just before they are used: what from. So they are in L1 then.
+	away bool // packed bands have left L2 when they are read again
+
+	// Of bands that are not packed yet, which they are just before they are used, so that they are in L1 then: what from.
 	pending  bool
-	away     bool // when they are read again
 	source   Operand
 	at, rows int // their first row and their number
 	k0, k    int // and columns
@@ -134,37 +137,39 @@ const (
 	directRows    = 64  // and B for at most so many rows
 )
 
-func aPanels(w *Workspace, a *Operand, i0, m, k0, k, n int) panels {
+func aPanels(ws *Workspace, a *Operand, i0, m, k0, k, n int) panels {
 	mr := table.mr
-	if a.Type == F32 && n <= directColumns && !a.pairs {
-		return direct(w, &w.aEdge, a, i0, m, k0, k, mr)
+	// A tile would read down columns whose elements, rows of a multiple of 4 KB apart, fall into the same few sets of a cache.
+	crowded := a.Trans && a.Stride%1024 == 0 && n > table.nr
+	if a.Type == F32 && n <= directColumns && !a.pairs && !crowded {
+		return direct(ws, &ws.aEdge, a, i0, m, k0, k, mr)
 	}
-	return packInto(w, &w.a, a, i0, m, k0, k, mr)
+	return packInto(ws, &ws.a, a, i0, m, k0, k, mr)
 }
 
 // bPanels returns the panels of n columns of B, for m rows of C. They are packed when they are used: in one place, where there is one block of rows,
 // as the next panel may take the last one's.
-func bPanels(w *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
+func bPanels(ws *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
 	nr := table.nr
 	if bt.Type == F32 && bt.Trans && m <= directRows && !bt.pairs {
-		return direct(w, &w.bEdge, bt, j0, n, k0, k, nr)
+		return direct(ws, &ws.bEdge, bt, j0, n, k0, k, nr)
 	}
 	p := panels{ras: 1, cas: nr, whole: roundUp(n, nr) / nr, pending: true, source: *bt, at: j0, rows: n, k0: k0, k: k}
 	if m > block.m {
 		p.step = k * nr
 	}
-	p.data = grow(&w.b, p.step*(p.whole-1)+k*nr)
+	p.data = grow(&ws.b, p.step*(p.whole-1)+k*nr)
 	p.away = len(p.data) > block.away
 	return p
 }
 
 // pack packs band i, when it is not yet.
-func (p *panels) pack(w *Workspace, i, width int) {
+func (p *panels) pack(ws *Workspace, i, width int) {
 	if !p.pending {
 		return
 	}
 	at := i * width
-	packPanels(p.data[i*p.step:], w.stripOf(), &p.source, p.at+at, min(width, p.rows-at), p.k0, p.k, width)
+	packPanels(p.data[i*p.step:], ws.stripOf(), &p.source, p.at+at, min(width, p.rows-at), p.k0, p.k, width)
 }
 
 // next returns what follows band i, to be fetched in so many turns: what is packed then, or a panel that was packed long ago.
@@ -180,7 +185,7 @@ func (p *panels) next(i, width, turns int) ahead {
 	return ahead{}
 }
 
-// An ahead is what is packed next: the cache fetches it while what came before is multiplied.
+// An ahead is what is read next, to be packed or because it was packed long ago: the cache fetches it while what came before is multiplied.
 type ahead struct {
 	at            unsafe.Pointer
 	stride, bytes int // of a row of it

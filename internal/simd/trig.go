@@ -8,9 +8,6 @@ import "math"
 // Log1 is Log rounded once: the nearest float32 but where the logarithm is within 1e-15 of halfway between two.
 func Log1(x float32) float32 { return float32(Log(float64(x))) }
 
-// Pow returns base^y for base > 0, with a relative error of about 1e-15: frequencies of rotary embeddings.
-func Pow(base, y float64) float64 { return Exp64(float64(y * Log(base))) }
-
 // ln 2 in two parts. n times the first, which has 32 bits, is exact for |n| < 2^21.
 const (
 	ln2Hi64 = 0x1.62e42feep-1

@@ -215,10 +215,9 @@ func (e *Engine) Forward(ctx context.Context, b model.Batch, want model.Want) (m
 func (e *Engine) run(ctx context.Context, b model.Batch, want model.Want, why purpose) (model.Scores, error) {
 	e.kept = false // its memory is about to be used again
 	r := &e.batch
-	if err := r.lay(b, e.cfg); err != nil {
-		return model.Scores{}, err
-	}
-	if err := e.prepare(r, why); err != nil {
+	r.routers = nil
+	if err := e.begin(r, b, why); err != nil {
+		r.cut = r.cut[:0] // the spans that the tasks of the last batch point to may be overwritten
 		return model.Scores{}, err
 	}
 	if want&model.WantRouters != 0 && e.cfg.Experts != nil {
@@ -243,8 +242,16 @@ func (e *Engine) run(ctx context.Context, b model.Batch, want model.Want, why pu
 	if err != nil {
 		return model.Scores{}, err
 	}
-	s.Routers, r.routers = r.routers, nil
+	s.Routers = r.routers
 	return s, nil
+}
+
+// begin lays out a batch and gives it its buffers and its tasks.
+func (e *Engine) begin(r *run, b model.Batch, why purpose) error {
+	if err := r.lay(b, e.cfg); err != nil {
+		return err
+	}
+	return e.prepare(r, why)
 }
 
 // Backward adds to the gradients, given d loss / d logp of the last Forward's scored tokens and d loss / d Router.Prob of its groups, or

@@ -386,3 +386,29 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("Score: %v", err)
 	}
 }
+
+// TestAfterFailures scores a batch again after others were refused or given up: nothing of them is left.
+func TestAfterFailures(t *testing.T) {
+	good := batchOf(sample{[]int32{1, 2, 3}, [][]int32{{4, 5}, {6}}})
+	otherSpans := batchOf(sample{[]int32{1}, [][]int32{{2, 3}, {4, 5, -1}}})
+	moreSpans := batchOf(sample{[]int32{1}, [][]int32{{2}, {3}, {4}, {5}, {6}, {7}, {-1}}})
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, s := range everyKind {
+		t.Run(s.name, func(t *testing.T) {
+			e := s.trainable(t, randomWeights(s.model(), 3), Options{})
+			want := score(t, e, good, 0)
+			if _, err := e.Score(cancelled, good, model.WantRouters); !errors.Is(err, context.Canceled) {
+				t.Fatalf("a cancelled call: %v", err)
+			}
+			for _, b := range []model.Batch{otherSpans, moreSpans} {
+				if _, err := e.Score(context.Background(), b, 0); err == nil {
+					t.Fatal("a token outside the vocabulary is scored")
+				}
+			}
+			if diff := cmp.Diff(want, score(t, e, good, 0)); diff != "" {
+				t.Errorf("the batch scored again (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

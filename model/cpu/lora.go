@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/steelyard-ml/steelyard/internal/simd"
 	"github.com/steelyard-ml/steelyard/model"
@@ -81,7 +82,7 @@ func adapt(held map[string]tensor, c *model.Config, a *adapter.Adapter, train bo
 		held[m.Name+".weight"] = t
 	}
 	head, embed := c.Names.Head+".weight", c.Names.Embed+".weight"
-	if c.Tied && len(a.Saved) > 0 {
+	if c.Tied && slices.ContainsFunc(a.Saved, func(s adapter.Saved) bool { return s.Base.Name == head || s.Base.Name == embed }) {
 		// What is trained whole is a copy: the head and the embedding are one tensor no longer (PEFT ties copies only on request).
 		held[head] = held[embed]
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/steelyard-ml/steelyard/model/cpu/internal/keep"
 )
 
-// Activations are what a layer's backward pass reads. Norms and the feed-forward network's products are computed again instead. What the
-// architecture has no use for is nil.
+// Activations are what a layer's backward pass reads. Norms and the activation between the feed-forward network's products are computed again
+// instead. What the architecture has no use for is nil.
 type activations struct {
 	raw     []float32 // (T, Wide) what the projections gave, where more than a turn follows
 	qkv     []float32 // (T, Wide) queries, keys and values of a token, as attention reads them

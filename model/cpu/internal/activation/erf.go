@@ -54,7 +54,7 @@ func erfc(z float64) float64 {
 // normal is Φ, the normal distribution function.
 func normal(x float64) float64 {
 	if x < 0 {
-		return 0.5 * erfc(-x/math.Sqrt2)
+		return float64(0.5 * erfc(-x/math.Sqrt2))
 	}
 	return 1 - float64(0.5*erfc(x/math.Sqrt2))
 }

@@ -227,7 +227,7 @@ func (t *Tile) weigh(i, from, to, keys, d int) {
 	}
 	if top := simd.Max(seen); top > t.top[i] {
 		shrink := simd.Exp1(t.top[i] - top) // 0 in the first block
-		t.sum[i] *= shrink
+		t.sum[i] = float32(t.sum[i] * shrink)
 		simd.Scale(t.o[i*d:][:d], shrink)
 		t.top[i] = top
 	}
