@@ -242,7 +242,7 @@ func (e *Engine) run(ctx context.Context, b model.Batch, want model.Want, why pu
 	if err != nil {
 		return model.Scores{}, err
 	}
-	s.Routers = r.routers
+	s.Routers, r.routers = r.routers, nil // what Backward computes again is not counted again
 	return s, nil
 }
 
