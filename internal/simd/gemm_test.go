@@ -278,7 +278,7 @@ func TestKept(t *testing.T) {
 		defer pools[len(pools)-1].Close()
 	}
 	eachLevel(t, func(t *testing.T) {
-		block.m = 2 * table.mr
+		block.m, block.n, block.k = 2*table.mr, 1024, 64 // on any host
 		r := rand.New(rand.NewPCG(19, 20))
 		for i, s := range [][3]int{{300, 33, 100}, {131, 5, 577}, {170, 64, 600}} { // M, K, N
 			a, b := randomOperand(r, F32, s[0], s[1], i == 1), randomOperand(r, F32, s[1], s[2], i == 2)
