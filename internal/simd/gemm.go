@@ -245,9 +245,9 @@ type product struct {
 func (r *product) init(p *Pool) {
 	r.task = func(worker, part int) {
 		w := &p.ws[worker]
-		r.compute(w, part, (*queue).first, 1)
+		r.compute(w, part, false)
 		for i := range r.left {
-			r.compute(w, (part+i)%len(r.left), (*queue).last, -1)
+			r.compute(w, (part+i)%len(r.left), true)
 		}
 		w.kept, w.keeps = panels{}, false // they may lie in B
 	}
@@ -275,17 +275,21 @@ func (r *product) factors(part int) factors {
 	return factorsOf(r.c[i*r.ldc+j:], r.ldc, r.a.Block(i, m, 0, r.a.Cols), r.b.Block(0, r.b.Rows, j, n), r.add, r.mt)
 }
 
-// compute computes the blocks of a part that it can take, of which the next is so much further.
-func (r *product) compute(w *Workspace, part int, take func(*queue) (int, bool), step int) {
-	f := r.factors(part)
+// compute computes the blocks of a part that it can take, from the first on or from the last.
+func (r *product) compute(w *Workspace, part int, last bool) {
+	step := 1
+	if last {
+		step = -1
+	}
 	for {
-		i, ok := take(&r.left[part])
+		i, ok := r.left[part].take(last)
 		if !ok {
 			return
 		}
 		if at := part / r.down; w.keptAt != at { // parts beside one another have other columns of B
 			w.keeps, w.keptAt = false, at
 		}
+		f := r.factors(part)
 		f.multiply(w, i, i+step)
 	}
 }
@@ -295,30 +299,20 @@ type queue struct{ left atomic.Uint64 } // the first, and 32 bits lower the one 
 
 func (q *queue) fill(n int) { q.left.Store(uint64(n)) }
 
-// first takes the first.
-func (q *queue) first() (int, bool) {
+// take takes the first, or the last.
+func (q *queue) take(last bool) (int, bool) {
 	for {
 		left := q.left.Load()
 		i, end := left>>32, left&math.MaxUint32
 		if i == end {
 			return 0, false
 		}
-		if q.left.CompareAndSwap(left, left+1<<32) {
+		rest := left + 1<<32
+		if last {
+			i, rest = end-1, left-1
+		}
+		if q.left.CompareAndSwap(left, rest) {
 			return int(i), true
-		}
-	}
-}
-
-// last takes the last.
-func (q *queue) last() (int, bool) {
-	for {
-		left := q.left.Load()
-		i, end := left>>32, left&math.MaxUint32
-		if i == end {
-			return 0, false
-		}
-		if q.left.CompareAndSwap(left, left-1) {
-			return int(end) - 1, true
 		}
 	}
 }

@@ -232,11 +232,7 @@ func TestQueue(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range takers {
 		all.Go(func() {
-			take := q.last
-			if i == 0 {
-				take = q.first
-			}
-			for b, ok := take(); ok; b, ok = take() {
+			for b, ok := q.take(i > 0); ok; b, ok = q.take(i > 0) {
 				taken[i] = append(taken[i], b)
 			}
 		})
