@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/steelyard-ml/steelyard/bench/report"
@@ -25,30 +26,31 @@ func (b *bench) gemm(ctx context.Context) error {
 	}
 	b.report.Gemm = g
 	for _, threads := range b.threadCounts() {
-		pool := simd.NewPool(threads)
-		for _, set := range []struct {
-			shapes [][3]int
-			counts bool
-		}{{shapes, true}, {others, false}} {
-			for _, s := range set.shapes {
-				if ctx.Err() != nil {
-					pool.Close()
-					return context.Cause(ctx)
-				}
-				g.Gauge.Read(threads)
-				for _, layout := range []string{"NT", "NN", "TN"} {
-					p := report.Product{M: s[0], N: s[1], K: s[2], Layout: layout, Kind: report.Float32, Threads: threads, Counts: set.counts}
-					both, err := b.products(g, pool, p)
-					if err != nil {
-						pool.Close()
-						return err
-					}
-					g.Products = append(g.Products, both...)
-				}
-				b.say("products %s on %d threads", report.Product{M: s[0], N: s[1], K: s[2]}.Shape(), threads)
-			}
+		if err := b.gemmOn(ctx, g, threads); err != nil {
+			return err
 		}
-		pool.Close()
+	}
+	return nil
+}
+
+// gemmOn measures all shapes on so many threads.
+func (b *bench) gemmOn(ctx context.Context, g *report.Gemm, threads int) error {
+	pool := simd.NewPool(threads)
+	defer pool.Close()
+	for i, s := range slices.Concat(shapes, others) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		g.Gauge.Read(threads)
+		for _, layout := range []string{"NT", "NN", "TN"} {
+			p := report.Product{M: s[0], N: s[1], K: s[2], Layout: layout, Kind: report.Float32, Threads: threads, Counts: i < len(shapes)}
+			both, err := b.products(g, pool, p)
+			if err != nil {
+				return err
+			}
+			g.Products = append(g.Products, both...)
+		}
+		b.say("products %s on %d threads", report.Product{M: s[0], N: s[1], K: s[2]}.Shape(), threads)
 	}
 	return nil
 }
