@@ -20,7 +20,7 @@ import (
 // headVocab is where the vocabulary is cut: values depend on it. headRows only bounds the memory.
 const (
 	headVocab = 2048
-	headRows  = 512
+	headRows  = 1024
 )
 
 // A tally is a row's running sums over the vocabulary. With top the greatest logit so far and e_v = e^(x_v − top):

@@ -76,7 +76,7 @@ type gradients struct {
 }
 
 // mlpRows bounds the memory of a feed-forward network where nothing is kept.
-const mlpRows = 512
+const mlpRows = 1024
 
 // purpose says whether a backward pass will follow.
 type purpose bool

@@ -137,6 +137,7 @@ type Tile struct {
 	s        []float32 // (rows, keys) scores, then probabilities
 	o        []float32 // (rows, D) output; in the backward pass its gradient
 	top, sum []float32 // (rows) running maximum, and sum of e^(s − top)
+	shrink   []float32 // (rows) what a block of keys makes of the sum so far
 
 	lse, delta []float32 // (rows)
 	ds         []float32 // (rows, keys)
@@ -149,7 +150,7 @@ func (t *Tile) Cut(take func(int) []float32, a *Attention, backward, capped bool
 	rows := a.Shared() * a.QueryBlock
 	*t = Tile{ws: t.ws}
 	t.q, t.s, t.o = take(rows*a.Dim), take(rows*a.KeyBlock), take(rows*a.Dim)
-	t.top, t.sum = take(rows), take(rows)
+	t.top, t.sum, t.shrink = take(rows), take(rows), take(rows)
 	if !backward {
 		return
 	}
@@ -199,10 +200,7 @@ func (v view) attend(t *Tile, l Layer, task QueryTask, out, lse []float32) {
 			if l.Cap > 0 {
 				activation.SoftCap(t.s[:rows*keys.N], l.Cap, nil)
 			}
-			for i := range rows {
-				from, to := l.visible(task.queries.Pos+i/v.Shared(), keys)
-				t.weigh(i, from, to, keys.N, d)
-			}
+			v.weigh(t, l, task.queries, keys)
 			simd.GemmSeq(&t.ws, o, d, simd.Matrix(t.s, rows, keys.N), v.values(keys.Row, keys.N, task.head), true)
 		}
 	}
@@ -215,23 +213,32 @@ func (v view) attend(t *Tile, l Layer, task QueryTask, out, lse []float32) {
 	}
 }
 
-// weigh turns row i's scores of a block into e^(s − top), those it may not see into 0, and scales what it has so far when the maximum
-// grows. The sums run over what the row sees alone, so keys that it does not see change nothing.
-func (t *Tile) weigh(i, from, to, keys, d int) {
-	s := t.s[i*keys:][:keys]
-	seen := s[from:to]
-	clear(s[:from])
-	clear(s[to:])
-	if from == to {
-		return
+// weigh turns a tile's scores of a block of keys into e^(s − top), those that a query may not see into 0, and scales what a row has so far when
+// its maximum grows. The sums run over what the row sees alone, so keys that it does not see change nothing.
+func (v view) weigh(t *Tile, l Layer, queries, keys Span) {
+	rows, shared, d, n := queries.N*v.Shared(), v.Shared(), v.Dim, keys.N
+	shrink := t.shrink[:rows]
+	for i := range rows {
+		s := t.s[i*n:][:n]
+		from, to := l.visible(queries.Pos+i/shared, keys)
+		clear(s[:from])
+		clear(s[to:])
+		shrink[i] = 0
+		if top := simd.Max(s[from:to]); top > t.top[i] {
+			shrink[i] = t.top[i] - top // -Inf in the first block
+			t.top[i] = top
+		}
 	}
-	if top := simd.Max(seen); top > t.top[i] {
-		shrink := simd.Exp1(t.top[i] - top) // 0 in the first block
-		t.sum[i] = float32(t.sum[i] * shrink)
-		simd.Scale(t.o[i*d:][:d], shrink)
-		t.top[i] = top
+	simd.Exp(shrink, shrink)
+	for i := range rows {
+		if shrink[i] != 1 {
+			t.sum[i] = float32(t.sum[i] * shrink[i])
+			simd.Scale(t.o[i*d:][:d], shrink[i])
+		}
+		from, to := l.visible(queries.Pos+i/shared, keys)
+		seen := t.s[i*n:][from:to]
+		t.sum[i] += simd.ExpSum(seen, seen, t.top[i])
 	}
-	t.sum[i] += simd.ExpSum(seen, seen, t.top[i])
 }
 
 // loadQueries copies the queries of a block that share a key head into rows, times the scale.
