@@ -33,7 +33,7 @@ func roundPairsGeneric(dst, src []float32) {
 }
 
 // columnPairsGeneric is columnGeneric of pairs, with dotPair for fma.
-func columnPairsGeneric(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
+func columnPairsGeneric(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool, next *ahead) {
 	for i := range rows {
 		row, from := c[i*ldc:][:cols], i/genericRows*step+i%genericRows*ras
 		if !add {

@@ -1,3 +1,4 @@
+#include "go_asm.h"
 #include "textflag.h"
 #include "tile512_amd64.h"
 
@@ -36,14 +37,14 @@
 	LOADB                                 \
 	ROWS3(A0, 8, 9, 10, 11, 12, 13)
 
-// func columnPairsAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
-TEXT ·columnPairsAVX512(SB), NOSPLIT, $32-137
+// func columnPairsAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool, next *ahead)
+TEXT ·columnPairsAVX512(SB), NOSPLIT, $40-152
 	BEGINTILES
 	CMPQ  ROWS, $3
 	JLE   three
 	CMPQ  ROWS, $6
 	JLE   six
-	LOOP(STEP12, four12, rest12, one12, store)
+	LOOP12(STEP12)
 six:
 	LOOP(STEP6, four6, rest6, one6, store)
 three:

@@ -117,7 +117,7 @@ func TestPairsOfTheProcessor(t *testing.T) {
 			a[0], b[0], c[0] = bits(), bits(), bits()
 			want := dotPair(c[0], a[0], b[0])
 			was := c[0]
-			table.columnPairs(1, 1, 1, a, 0, 1, table.mr, b, table.nr, c, 1, true)
+			table.columnPairs(1, 1, 1, a, 0, 1, table.mr, b, table.nr, c, 1, true, &ahead{})
 			if !sameBits(c[0], want) {
 				t.Fatalf("%#x + %#x·%#x is %v, want %v", math.Float32bits(was), math.Float32bits(a[0]), math.Float32bits(b[0]), c[0], want)
 			}

@@ -10,13 +10,14 @@ import "unsafe"
 func tile6x16(k int, a []float32, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
 
 // column6x16 is columnGeneric for bands of 6 rows. Its whole tiles are written by tile6x16, the others are copied from and to one.
-func column6x16(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
+func column6x16(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool, next *ahead) {
 	const mr, nr = 6, 16
 	for i := 0; i < rows; i += mr {
 		tile, m := c[i*ldc:], min(mr, rows-i)
-		if next := i + mr; add && next < rows {
-			prefetchRows(unsafe.Pointer(&c[next*ldc]), 4*ldc, min(mr, rows-next), 4*cols)
+		if then := i + mr; add && then < rows {
+			prefetchRows(uintptr(unsafe.Pointer(&c[then*ldc])), 4*ldc, min(mr, rows-then), 4*cols)
 		}
+		next.fetch(k / 16)
 		if from := a[i/mr*step:]; m == mr && cols == nr {
 			tile6x16(k, from, ras, cas, b, ldb, tile, ldc, add)
 		} else {
@@ -35,5 +36,21 @@ func edge6x16(rows, cols, k int, a []float32, ras, cas int, b []float32, ldb int
 	tile6x16(k, a, ras, cas, b, ldb, tile[:], nr, add)
 	for i := range rows {
 		copy(c[i*ldc:][:cols], tile[i*nr:])
+	}
+}
+
+// fetch has so many lines fetched, or those that are left.
+func (p *ahead) fetch(lines int) {
+	for lines > 0 && p.rows > 0 {
+		n := min(lines, (p.left+63)/64)
+		prefetchRows(p.at, 0, 1, 64*n)
+		p.at += uintptr(64 * n)
+		p.left -= 64 * n
+		lines -= n
+		if p.left <= 0 {
+			p.at += uintptr(p.skip)
+			p.left = p.bytes
+			p.rows--
+		}
 	}
 }

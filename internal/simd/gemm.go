@@ -47,6 +47,7 @@ type Workspace struct {
 	aEdge, bEdge []float32 // the last panel, where the others are read in place
 	strip        []float32 // see packStrips
 	kept         panels    // of the block of B in use
+	nextA, nextB ahead     // in the product under way
 	keeps        bool      // whether they are for the next block of rows too,
 	keptAt       int       // in these columns of parts
 }
@@ -221,11 +222,11 @@ func (f *factors) multiply(w *Workspace, i, next int) {
 // on is packed next.
 func (f *factors) addBlock(w *Workspace, i0, m, j0, n, k0, k, then int) {
 	a := aPanels(w, &f.a, i0, m, k0, k, f.bt.Rows)
-	var next ahead
+	w.nextA = ahead{}
 	if then >= 0 {
-		next = aheadOf(&f.a, then, min(block.m, f.a.Rows-then), k0, k, turns(m, k)*((n+table.nr-1)/table.nr))
+		w.nextA = aheadOf(&f.a, then, min(block.m, f.a.Rows-then), k0, k)
 	}
-	macro(w, f.column, f.c[i0*f.ldc+j0:], f.ldc, &a, &w.kept, &next, m, n, k, f.add || k0 > 0)
+	macro(w, f.column, f.c[i0*f.ldc+j0:], f.ldc, &a, &w.kept, m, n, k, f.add || k0 > 0)
 	w.kept.pending, w.kept.source = false, Operand{} // all of B's panels are packed now
 }
 
@@ -318,24 +319,27 @@ func (q *queue) take(last bool) (int, bool) {
 }
 
 // macro multiplies panels: all bands of A with one panel of B, which stays in a cache, then the next.
-func macro(w *Workspace, column columnKernel, c []float32, ldc int, a, b *panels, nextA *ahead, m, n, k int, add bool) {
-	mr, nr, turn := table.mr, table.nr, turnRows(k)
+func macro(w *Workspace, column columnKernel, c []float32, ldc int, a, b *panels, m, n, k int, add bool) {
+	mr, nr := table.mr, table.nr
+	turn := mr * max(1, 384/k) // rows of C of a call
 	for j := 0; j < n; j += nr {
 		b.pack(w, j/nr, nr)
-		nextB := b.next(j/nr, nr, turns(m, k))
+		w.nextB = b.next(j/nr, nr)
 		bd, _, ldb := b.band(j / nr)
 		for i, rows := 0, 0; i < m; i += rows {
 			rows = min(turn, m-i)
 			if whole := a.whole * mr; i < whole {
 				rows = min(rows, whole-i)
 			}
-			nextA.fetch()
-			nextB.fetch()
-			if next := i + rows; add && next < m {
-				table.prefetch(unsafe.Pointer(&c[next*ldc+j]), 4*ldc, min(mr, m-next), 4*min(nr, n-j))
+			if then := i + rows; add && then < m {
+				table.prefetch(uintptr(unsafe.Pointer(&c[then*ldc+j])), 4*ldc, min(mr, m-then), 4*min(nr, n-j))
+			}
+			next := &w.nextB
+			if next.rows == 0 {
+				next = &w.nextA
 			}
 			ad, ras, cas := a.band(i / mr)
-			column(rows, min(nr, n-j), k, ad, a.step, ras, cas, bd, ldb, c[i*ldc+j:], ldc, add)
+			column(rows, min(nr, n-j), k, ad, a.step, ras, cas, bd, ldb, c[i*ldc+j:], ldc, add, next)
 		}
 	}
 }

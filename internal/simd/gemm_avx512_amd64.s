@@ -1,3 +1,4 @@
+#include "go_asm.h"
 #include "textflag.h"
 #include "tile512_amd64.h"
 
@@ -46,16 +47,16 @@
 	ROWS3HALF(A6, Z20, Z22, Z24)     \
 	ROWS3HALF(A9, Z26, Z28, Z30)
 
-// func columnAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
-TEXT ·columnAVX512(SB), NOSPLIT, $32-137
+// func columnAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool, next *ahead)
+TEXT ·columnAVX512(SB), NOSPLIT, $40-152
 	BEGINTILES
-	TESTQ R14, R14
+	KORTESTW K2, K2
 	JZ    half
 	CMPQ  ROWS, $3
 	JLE   three
 	CMPQ  ROWS, $6
 	JLE   six
-	LOOP(STEP12, four12, rest12, one12, store)
+	LOOP12(STEP12)
 six:
 	LOOP(STEP6, four6, rest6, one6, store)
 three:

@@ -5,7 +5,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"unsafe"
 )
 
 // A Level is a set of instructions that kernels are written in. Example: "avx2"
@@ -57,7 +56,7 @@ func HasBF16() bool { return table.columnPairs != nil }
 const ClassBF16 = "bf16pairs/1"
 
 // A columnKernel computes a column of tiles of a product: see columnGeneric.
-type columnKernel func(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+type columnKernel func(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool, next *ahead)
 
 // kernels is the set of kernels of a level. Each computes what the exported function of its name says, but for slices' lengths, which it doesn't
 // check; those of products are documented at their portable twins (kernels_generic.go, bf16.go).
@@ -70,7 +69,7 @@ type kernels struct {
 
 	pack     func(dst []float32, w int, src []float32, ras, cas, k int)
 	packBF16 func(dst []float32, w int, src []uint16, ras, cas, k int)
-	prefetch func(p unsafe.Pointer, stride, rows, n int)
+	prefetch func(p uintptr, stride, rows, n int)
 
 	dot        func(a, b []float32) float32
 	sum        func(a []float32) float32

@@ -1,8 +1,6 @@
 package simd
 
 import (
-	"unsafe"
-
 	"golang.org/x/sys/cpu"
 )
 
@@ -127,7 +125,7 @@ var avx512 = kernels{
 // The kernels in assembly. Each computes what the function of its name that ends in Generic does.
 
 //go:noescape
-func columnAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+func columnAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool, next *ahead)
 
 // columnPairs returns the kernel of pairs where the processor has AVX512_BF16.
 func columnPairs() columnKernel {
@@ -138,7 +136,7 @@ func columnPairs() columnKernel {
 }
 
 //go:noescape
-func columnPairsAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool)
+func columnPairsAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool, next *ahead)
 
 // roundPairsAVX512 rounds sixteen at a time.
 func roundPairsAVX512(dst, src []float32) {
@@ -153,7 +151,7 @@ func roundPairsAVX512(dst, src []float32) {
 func roundPairs16AVX512(dst, src []float32)
 
 //go:noescape
-func prefetchRows(p unsafe.Pointer, stride, rows, n int)
+func prefetchRows(p uintptr, stride, rows, n int)
 
 // cpuid executes the instruction of its name.
 func cpuid(leaf, sub uint32) (a, b, c, d uint32)

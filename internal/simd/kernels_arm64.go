@@ -2,7 +2,6 @@ package simd
 
 import (
 	"runtime"
-	"unsafe"
 )
 
 // NEON should give the bits of fma16/2, and does under emulation. It is a class of its own until tests on hardware have shown it.
@@ -65,7 +64,7 @@ var neon = kernels{
 // The kernels in assembly. Each computes what the function of its name in kernels_generic.go does.
 
 //go:noescape
-func prefetchRows(p unsafe.Pointer, stride, rows, n int)
+func prefetchRows(p uintptr, stride, rows, n int)
 
 // hostCaches returns the sizes that a server's core commonly has: the architecture lets no program ask.
 func hostCaches() caches { return caches{l1: 64 << 10, l2: 1 << 20, l3: 8 << 20} }

@@ -2,7 +2,6 @@ package simd
 
 import (
 	"math"
-	"unsafe"
 )
 
 // genericRows is the rows of a tile in portable Go.
@@ -68,7 +67,7 @@ var generic = kernels{
 //	}
 //
 // A's strides are free, so packed panels and matrices as they lie in memory, transposed or not, serve alike.
-func columnGeneric(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool) {
+func columnGeneric(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool, next *ahead) {
 	for i := range rows {
 		row, from := c[i*ldc:][:cols], i/genericRows*step+i%genericRows*ras
 		if !add {
@@ -110,4 +109,4 @@ func packBF16Generic(dst []float32, w int, src []uint16, ras, cas, k int) {
 }
 
 // prefetchGeneric does nothing. Its twins have the cache fetch n bytes at p and in each of the following rows, stride bytes apart.
-func prefetchGeneric(p unsafe.Pointer, stride, rows, n int) {}
+func prefetchGeneric(p uintptr, stride, rows, n int) {}

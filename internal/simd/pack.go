@@ -172,28 +172,34 @@ func (p *panels) pack(ws *Workspace, i, width int) {
 	packPanels(p.data[i*p.step:], ws.stripOf(), &p.source, p.at+at, min(width, p.rows-at), p.k0, p.k, width)
 }
 
-// next returns what follows band i, to be fetched in so many turns: what is packed then, or a panel that was packed long ago.
-func (p *panels) next(i, width, turns int) ahead {
+// next returns what follows band i, to be fetched: what is packed then, or a panel that was packed long ago.
+func (p *panels) next(i, width int) ahead {
 	at := (i + 1) * width
 	switch {
 	case p.pending:
-		return aheadOf(&p.source, p.at+at, min(width, p.rows-at), p.k0, p.k, turns)
+		return aheadOf(&p.source, p.at+at, min(width, p.rows-at), p.k0, p.k)
 	case p.away && i+1 < p.whole:
-		row := 4 * width
-		return ahead{at: unsafe.Pointer(&p.data[(i+1)*p.step]), stride: row, bytes: row, rows: p.k, each: (p.k + turns - 1) / turns}
+		return aheadAt(unsafe.Pointer(&p.data[(i+1)*p.step]), 0, 4*width*p.k, 1)
 	}
 	return ahead{}
 }
 
-// An ahead is what is read next, to be packed or because it was packed long ago: the cache fetches it while what came before is multiplied.
+// An ahead is what is read next, to be packed or because it was packed long ago. Kernels of products have a cache fetch it, a few lines at a time,
+// while they multiply what came before.
 type ahead struct {
-	at            unsafe.Pointer
-	stride, bytes int // of a row of it
-	rows, each    int // rows that are left, and those of a turn
+	at    uintptr // a line of 64 bytes; what it is of outlives the product
+	left  int     // bytes of its row from there on
+	skip  int     // from behind a row's last line to the next row
+	bytes int     // of a row
+	rows  int     // that are left, this one included
 }
 
-// aheadOf returns the rows i … i+m-1 of o, over k columns (of pairs: k of them) from k0, to be fetched in so many turns.
-func aheadOf(o *Operand, i, m, k0, k, turns int) ahead {
+func aheadAt(p unsafe.Pointer, stride, bytes, rows int) ahead {
+	return ahead{at: uintptr(p), left: bytes, skip: stride - roundUp(bytes, 64), bytes: bytes, rows: rows}
+}
+
+// aheadOf returns the rows i … i+m-1 of o, over k columns (of pairs: k of them) from k0.
+func aheadOf(o *Operand, i, m, k0, k int) ahead {
 	if m <= 0 || k <= 0 {
 		return ahead{}
 	}
@@ -204,25 +210,8 @@ func aheadOf(o *Operand, i, m, k0, k, turns int) ahead {
 	if o.Trans {
 		rows, cols, at = k, m, k0*o.Stride+i
 	}
-	p := ahead{rows: rows, each: (rows + turns - 1) / turns}
-	p.at, p.stride, p.bytes = o.place(at, cols)
-	return p
-}
-
-// turnRows returns how many rows of a column of tiles are computed between turns: those of a tile, of several where k is small.
-func turnRows(k int) int { return table.mr * max(1, 384/k) }
-
-// turns returns how many turns a column of m rows has.
-func turns(m, k int) int { return (m + turnRows(k) - 1) / turnRows(k) }
-
-// fetch takes a turn.
-func (p *ahead) fetch() {
-	if n := min(p.each, p.rows); n > 0 {
-		table.prefetch(p.at, p.stride, n, p.bytes)
-		if p.rows -= n; p.rows > 0 {
-			p.at = unsafe.Add(p.at, n*p.stride)
-		}
-	}
+	p, stride, bytes := o.place(at, cols)
+	return aheadAt(p, stride, bytes, rows)
 }
 
 func packInto(ws *Workspace, buf *[]float32, o *Operand, i0, m, k0, k, w int) panels {

@@ -235,7 +235,7 @@ loop: // do {
 	VZEROUPPER
 	RET
 
-// func prefetchRows(p unsafe.Pointer, stride, rows, n int)
+// func prefetchRows(p uintptr, stride, rows, n int)
 TEXT ·prefetchRows(SB), NOSPLIT, $0-32
 	MOVQ p+0(FP), SI
 	MOVQ stride+8(FP), R8

@@ -167,7 +167,7 @@ loop: // do {
 	CBNZ   R7, loop // } while k -= 8, k > 0
 	RET
 
-// func prefetchRows(p unsafe.Pointer, stride, rows, n int)
+// func prefetchRows(p uintptr, stride, rows, n int)
 TEXT ·prefetchRows(SB), NOSPLIT, $0-32
 	MOVD p+0(FP), R0
 	MOVD stride+8(FP), R1

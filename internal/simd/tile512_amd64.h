@@ -56,9 +56,72 @@ one:               \
 	JNZ     one    \
 	JMP     end
 
-// BEGINTILES reads the arguments (rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool), and
-// begins a tile: it reads C where products are added to it, and has the next tile's fetched; else accumulators are zeros, and C is fetched, so
-// that the stores at the end find its lines in the cache. R14 is 0 where there is no second half of the columns. It needs a frame of 32 bytes.
+// LOOP12 is LOOP of a tile of 12 rows, which fetches a line of what is next with every four steps: few at a time, as a core waits for no more than
+// some 16 lines at once, the tile's own among them.
+#define LOOP12(step) \
+	MOVQ K, R15 \
+	SHRQ $2, R15 \
+	ANDQ $3, K  \
+	TESTQ R15, R15 \
+	JZ   rest12 \
+	MOVQ next+144(FP), R14 \
+	CMPQ ahead_rows(R14), $0 \
+	JEQ  four12 \
+	MOVQ ahead_left(R14), AX \
+	MOVQ AX, bytes-40(SP) \
+	MOVQ ahead_at(R14), R14 \
+	PCALIGN $64 \
+lines:          \
+	step        \
+	step        \
+	step        \
+	step        \
+	PREFETCHT1 (R14) \
+	ADDQ $64, R14 \
+	SUBQ $64, bytes-40(SP) \
+	JLE  line   \
+fetched:        \
+	DECQ R15    \
+	JNZ  lines  \
+	MOVQ next+144(FP), AX \
+	MOVQ R14, ahead_at(AX) \
+	MOVQ bytes-40(SP), R14 \
+	MOVQ R14, ahead_left(AX) \
+	JMP  counted \
+line:           \ // the next row's first
+	MOVQ next+144(FP), AX \
+	ADDQ ahead_skip(AX), R14 \
+	MOVQ R14, ahead_at(AX) \
+	MOVQ ahead_bytes(AX), R14 \
+	MOVQ R14, bytes-40(SP) \
+	MOVQ R14, ahead_left(AX) \
+	MOVQ ahead_at(AX), R14 \
+	DECQ ahead_rows(AX) \
+	JNZ  fetched \
+	DECQ R15    \
+	JZ   counted \
+	PCALIGN $64 \
+four12:         \
+	step        \
+	step        \
+	step        \
+	step        \
+	DECQ R15    \
+	JNZ  four12 \
+counted:        \
+	MOVQ left-8(SP), ROWS \
+rest12:         \
+	TESTQ K, K  \
+	JZ   store  \
+one12:          \
+	step        \
+	DECQ K      \
+	JNZ  one12  \
+	JMP  store
+
+// BEGINTILES reads a columnKernel's arguments, and begins a tile: it reads C where products are added to it, and has the next tile's fetched; else
+// accumulators are zeros, and C is fetched, so that the stores at the end find its lines in the cache. K2 is empty where there is no second half of
+// the columns. It needs a frame of 40 bytes.
 #define BEGINTILES \
 	MOVQ cols+8(FP), CX \
 	MOVQ $1, R15 \
@@ -67,7 +130,6 @@ one:               \
 	KMOVW R15, K1 \
 	SHRQ  $16, R15 \
 	KMOVW R15, K2 \
-	MOVQ R15, R14 \
 	MOVQ step+48(FP), R15 \
 	SHLQ $2, R15 \
 	MOVQ R15, band-24(SP) \
