@@ -15,12 +15,13 @@ import (
 var (
 	shapes = [][3]int{{1024, 576, 576}, {1024, 1536, 576}, {1024, 576, 1536}, {512, 8192, 576}, {2048, 2048, 2048}, {1024, 5632, 2048},
 		{1024, 2048, 5632}, {576, 1536, 1024}}
-	others = [][3]int{{2048, 576, 576}, {2048, 192, 576}, {2048, 960, 576}, {2048, 3072, 576}, {256, 1536, 576}, {256, 192, 576}, {64, 576, 576}}
+	others  = [][3]int{{2048, 576, 576}, {2048, 192, 576}, {2048, 960, 576}, {2048, 3072, 576}, {256, 1536, 576}, {256, 192, 576}, {64, 576, 576}}
+	layouts = []string{"NT", "NN", "TN"}
 )
 
 // gemm measures products of ours and of OpenBLAS in turn.
 func (b *bench) gemm(ctx context.Context) error {
-	g := &report.Gemm{Rounds: 3, Least: 0.1}
+	g := &report.Gemm{Rounds: 5, Least: 0.1}
 	if b.quick {
 		g.Rounds, g.Least = 1, 0.02
 	}
@@ -33,60 +34,85 @@ func (b *bench) gemm(ctx context.Context) error {
 	return nil
 }
 
-// gemmOn measures all shapes on so many threads.
+// gemmOn measures all products on so many threads, one round of them all after the other: what else the machine does for some seconds then
+// meets one round of a product, not all.
 func (b *bench) gemmOn(ctx context.Context, g *report.Gemm, threads int) error {
 	pool := simd.NewPool(threads)
 	defer pool.Close()
+	var trials []trial
 	for i, s := range slices.Concat(shapes, others) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		g.Gauge.Read(threads)
-		for _, layout := range []string{"NT", "NN", "TN"} {
+		for _, layout := range layouts {
 			p := report.Product{M: s[0], N: s[1], K: s[2], Layout: layout, Kind: report.Float32, Threads: threads, Counts: i < len(shapes)}
-			both, err := b.products(g, pool, p)
-			if err != nil {
+			trials = append(trials, newTrial(p))
+		}
+	}
+	for round := range g.Rounds {
+		for i := range trials {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if i%len(layouts) == 0 {
+				g.Gauge.Read(threads)
+			}
+			if err := b.try(&trials[i], pool, g.Least); err != nil {
 				return err
 			}
-			g.Products = append(g.Products, both...)
 		}
-		b.say("products %s on %d threads", report.Product{M: s[0], N: s[1], K: s[2]}.Shape(), threads)
+		b.say("products on %d threads, round %d of %d", threads, round+1, g.Rounds)
+	}
+	for _, t := range trials {
+		g.Products = append(g.Products, t.products()...)
 	}
 	return nil
 }
 
-// products measures a product in all kinds: with weights of bfloat16 where the layout has weights, and in bfloat16 where the machine has that.
-func (b *bench) products(g *report.Gemm, pool *simd.Pool, p report.Product) ([]report.Product, error) {
-	all, seconds := []report.Product{p}, []float64{0}
+// A trial is a product in all its kinds, and the seconds of the fastest turn of each so far; 0 is none.
+type trial struct {
+	kinds   []report.Product // float32 first
+	seconds []float64
+	blas    float64
+}
+
+// newTrial adds to a float32 product that with weights of bfloat16, where the layout has weights, and that in bfloat16, where the machine has it.
+func newTrial(p report.Product) trial {
+	t := trial{kinds: []report.Product{p}}
 	if p.Layout != "TN" {
 		p.Kind = report.BF16Weights
-		all, seconds = append(all, p), append(seconds, 0)
+		t.kinds = append(t.kinds, p)
 	}
 	if simd.HasBF16() {
 		p.Kind = report.BF16
-		all, seconds = append(all, p), append(seconds, 0)
+		t.kinds = append(t.kinds, p)
 	}
-	least := time.Duration(g.Least * float64(time.Second))
-	blas := 0.0
-	for range g.Rounds {
-		if b.openBLAS != nil {
-			s, err := b.openBLAS.Gemm(p.Layout, p.Threads, p.M, p.N, p.K, least)
-			if err != nil {
-				return nil, err
-			}
-			blas = fastest(blas, s)
+	t.seconds = make([]float64, len(t.kinds))
+	return t
+}
+
+// try takes a round: OpenBLAS's product, then ours.
+func (b *bench) try(t *trial, pool *simd.Pool, least float64) error {
+	limit := time.Duration(least * float64(time.Second))
+	if p := t.kinds[0]; b.openBLAS != nil {
+		s, err := b.openBLAS.Gemm(p.Layout, p.Threads, p.M, p.N, p.K, limit)
+		if err != nil {
+			return err
 		}
-		for i, q := range all {
-			seconds[i] = fastest(seconds[i], turns(pool, q, least))
-		}
+		t.blas = fastest(t.blas, s)
 	}
-	for i := range all {
-		all[i].Ours = p.Operations() / seconds[i]
+	for i, p := range t.kinds {
+		t.seconds[i] = fastest(t.seconds[i], turns(pool, p, limit))
 	}
-	if blas > 0 {
-		all[0].OpenBLAS = p.Operations() / blas
+	return nil
+}
+
+// products returns what was measured.
+func (t *trial) products() []report.Product {
+	for i := range t.kinds {
+		t.kinds[i].Ours = t.kinds[i].Operations() / t.seconds[i]
 	}
-	return all, nil
+	if t.blas > 0 {
+		t.kinds[0].OpenBLAS = t.kinds[0].Operations() / t.blas
+	}
+	return t.kinds
 }
 
 // fastest is the lesser of two times, of which the first may be 0 for none.

@@ -44,13 +44,7 @@ func (p *ahead) fetch(lines int) {
 	for lines > 0 && p.rows > 0 {
 		n := min(lines, (p.left+63)/64)
 		prefetchRows(p.at, 0, 1, 64*n)
-		p.at += uintptr(64 * n)
-		p.left -= 64 * n
+		p.pass(n)
 		lines -= n
-		if p.left <= 0 {
-			p.at += uintptr(p.skip)
-			p.left = p.bytes
-			p.rows--
-		}
 	}
 }

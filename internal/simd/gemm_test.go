@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"unsafe"
 )
 
 // gemmNaive is the product as Gemm's comment defines it.
@@ -288,6 +289,33 @@ func TestKept(t *testing.T) {
 					clear(got)
 					Gemm(pool, got, s[2], a, b, false)
 					diff(t, "product", got, want)
+				}
+			}
+		}
+	})
+}
+
+// TestAhead has the kernel of products walk over rows that are to be fetched: it must come as far as pass does, also where a row, or all of
+// them, ends within a tile.
+func TestAhead(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		if table.mr != 12 {
+			t.Skip("this level's kernel goes on by pass itself, or fetches nothing")
+		}
+		data := make([]float32, 64*100)
+		a, b, c := make([]float32, 12*96), make([]float32, 96*32), make([]float32, 12*32)
+		for _, bytes := range []int{4, 64, 200, 640} {
+			for _, rows := range []int{1, 3, 64} {
+				got := aheadAt(unsafe.Pointer(&data[0]), 400, bytes, rows)
+				want := got
+				for _, k := range []int{3, 4, 17, 96} {
+					table.column(12, 32, k, a, 0, 1, 12, b, 32, c, 32, false, &got)
+					for line := 0; line < k/4 && want.rows > 0; line++ {
+						want.pass(1)
+					}
+					if got != want {
+						t.Fatalf("%d rows of %d bytes: %+v, want %+v", rows, bytes, got, want)
+					}
 				}
 			}
 		}

@@ -198,6 +198,17 @@ func aheadAt(p unsafe.Pointer, stride, bytes, rows int) ahead {
 	return ahead{at: uintptr(p), left: bytes, skip: stride - roundUp(bytes, 64), bytes: bytes, rows: rows}
 }
 
+// pass goes on by n lines, no more than the row has.
+func (p *ahead) pass(n int) {
+	p.at += uintptr(64 * n)
+	p.left -= 64 * n
+	if p.left <= 0 {
+		p.at += uintptr(p.skip)
+		p.left = p.bytes
+		p.rows--
+	}
+}
+
 // aheadOf returns the rows i … i+m-1 of o, over k columns (of pairs: k of them) from k0.
 func aheadOf(o *Operand, i, m, k0, k int) ahead {
 	if m <= 0 || k <= 0 {
