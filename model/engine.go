@@ -79,7 +79,7 @@ type MemoryLimit struct {
 // A MemoryPlan is what a batch takes.
 type MemoryPlan struct {
 	Weights int64 `json:"weights"` // bytes of weights and gradients
-	Buffers int64 `json:"buffers"` // bytes of all that a batch needs
+	Buffers int64 `json:"buffers"` // bytes of all that a batch needs, with what its matrix products pack
 	// Layers of the model; those of which the input alone is kept; those of which all but the feed-forward network's first products is kept.
 	Layers     int `json:"layers"`
 	Recomputed int `json:"recomputed"`

@@ -17,7 +17,7 @@ var ErrMemory = errors.New("memory_budget is too small")
 // Of what a run holds beside weights, gradients, the optimizer's state and the buffers of a micro-batch:
 const (
 	garbageBytes = 64 << 20  // what is no longer used and not yet collected
-	otherBytes   = 128 << 20 // the program, rows, buffers of matrix products
+	otherBytes   = 128 << 20 // the program and rows
 )
 
 // A Memory is what a run holds at its peak, as it is planned for a micro-batch of so many tokens.

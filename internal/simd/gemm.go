@@ -52,6 +52,12 @@ type Workspace struct {
 	keptAt       int       // in these columns of parts
 }
 
+// WorkspaceBytes returns what the buffers of a thread's products take at the most.
+func WorkspaceBytes() int64 {
+	panels := block.m + roundUp(block.n, table.nr) + table.mr + table.nr // with both edges
+	return 4 * (int64(panels)*int64(block.k) + maxTile*stripK)
+}
+
 // grow returns a buffer of n elements, the one given when it is long enough.
 func grow(buf *[]float32, n int) []float32 {
 	if cap(*buf) < n {

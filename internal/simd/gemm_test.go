@@ -321,3 +321,25 @@ func TestAhead(t *testing.T) {
 		}
 	})
 }
+
+// TestWorkspaceBytes multiplies matrices of more than a block in every direction: the buffers take what is said, or a little less.
+func TestWorkspaceBytes(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		was := block
+		defer func() { block = was }()
+		block = blocking{m: 144, n: 512, k: 128, away: was.away}
+		m, n, k := 2*block.m+1, block.n+1, 2*block.k-1
+		var w Workspace
+		for _, trans := range []bool{false, true} {
+			a, b := Matrix(make([]float32, m*k), m, k), Matrix(make([]float32, n*k), n, k).T()
+			if trans {
+				a, b = Matrix(make([]float32, m*k), k, m).T(), Matrix(make([]float32, n*k), k, n)
+			}
+			GemmSeq(&w, make([]float32, m*n), n, a, b, false)
+		}
+		most := WorkspaceBytes()
+		if took := 4 * int64(cap(w.a)+cap(w.b)+cap(w.aEdge)+cap(w.bEdge)+cap(w.strip)); took > most || took < most*9/10 {
+			t.Errorf("the buffers take %d bytes, at most %d", took, most)
+		}
+	})
+}

@@ -74,6 +74,7 @@ type Engine struct {
 	batch               run
 	kept                bool  // batch is that of the last Forward, until Backward
 	held                int64 // bytes of weights and gradients
+	panels              int64 // bytes of what the threads' products pack, at the most
 	bound               model.MemoryLimit
 
 	// The backward pass ends at layer lowest, and needs the gradient of its input only where the embedding below is trained.
@@ -150,7 +151,7 @@ func newEngine(c *model.Config, held map[string]tensor, params []model.Param, o 
 	pool := simd.NewPool(o.Threads)
 	e := &Engine{cfg: c, w: assemble(c, held), params: params, pool: pool, threads: parallel.New(pool),
 		attn: attention.New(c), act: activation.Of(c.Activation), rotary: rotary.New(c.Rope, c.HeadDim),
-		headVocab: headVocab, headRows: headRows, held: bytesOf(held)}
+		headVocab: headVocab, headRows: headRows, held: bytesOf(held), panels: int64(pool.Threads()) * simd.WorkspaceBytes()}
 	e.numerics, e.gemm = o.Numerics(), simd.Gemm
 	if o.BF16 {
 		e.gemm = simd.GemmBF16

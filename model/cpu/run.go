@@ -115,7 +115,7 @@ func (e *Engine) PlanMemory(tokens int) (model.MemoryPlan, error) {
 	return p, err
 }
 
-// choose sets what r keeps of every layer, under the limit, and returns the bytes of its buffers.
+// choose sets what r keeps of every layer, under the limit, and returns the bytes of its buffers, with those of the products.
 func (e *Engine) choose(r *run, s sizes, why purpose) (int64, error) {
 	for i := range r.keeps {
 		r.keeps[i] = keep.Input
@@ -123,7 +123,7 @@ func (e *Engine) choose(r *run, s sizes, why purpose) (int64, error) {
 	r.keeps[len(r.keeps)-1] = keep.All // what the others don't keep is its memory
 	var c arena.Cutter
 	e.lay(r, &c, s, why)
-	least, room := c.Bytes(), int64(math.MaxInt64)
+	least, room := c.Bytes()+e.panels, int64(math.MaxInt64)
 	if e.bound.Bytes > 0 {
 		room = e.bound.Bytes - e.held - least
 	}
