@@ -19,18 +19,17 @@ var block = blockingOf(table, hostCaches())
 type caches struct{ l1, l2, l3 int }
 
 // blockingOf cuts for a level's tile. A panel of B, k×nr, is read once a tile: the narrow tiles read it so often that it must stay in L1,
-// with room for what passes through; a tile of 32 columns is content with L2. A block of A, m×k, takes a third of L2, or little more; a block of
-// B, k×n, a sixth of L3, which other cores use too, or what 512 columns take.
+// with room for what passes through; a tile of 32 columns is content with L2. A block of A, m×k, takes no more than a third of L2, which a core's
+// other thread may use as well; a block of B, k×n, a sixth of L3, which other cores use too, or what 512 columns take.
 func blockingOf(t *kernels, c caches) blocking {
-	const size, least = 4, 144 // rows of A: a multiple of every mr
+	const size, m = 4, 144 // a multiple of every mr
 	panel := c.l1 * 5 / 8
 	if t.nr >= 32 {
 		panel = c.l2 / 8
 	}
-	k := min(panel/(size*t.nr), c.l2/3/(size*least))
+	k := min(panel/(size*t.nr), c.l2/3/(size*m))
 	k = min(max(k&^31, 128), 640)
-	m := max(c.l2*3/8/(size*k)/least, 1) * least
-	n := min(max(c.l3/6/(size*k)&^31, 512), 4096)
+	n := min(max(c.l3/6/(size*k)&^31, 512), 1536)
 	return blocking{m: m, n: n, k: k, away: c.l2 / size}
 }
 

@@ -121,14 +121,15 @@ func TestBlocking(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		host caches
-		m, k int
+		k, n int
 	}{
-		{"Zen 4", caches{32 << 10, 1 << 20, 32 << 20}, 144, 576},
-		{"Emerald Rapids", caches{48 << 10, 2 << 20, 300 << 20}, 288, 640},
-		{"tiny caches", caches{8 << 10, 64 << 10, 1 << 20}, 144, 128},
+		{"Zen 4", caches{32 << 10, 1 << 20, 32 << 20}, 576, 1536},
+		{"Emerald Rapids", caches{48 << 10, 2 << 20, 300 << 20}, 640, 1536},
+		{"a small third-level cache", caches{32 << 10, 1 << 20, 8 << 20}, 576, 576},
+		{"tiny caches", caches{8 << 10, 64 << 10, 1 << 20}, 128, 512},
 	} {
-		if got := blockingOf(&kernels{mr: 12, nr: 32}, tc.host); got.m != tc.m || got.k != tc.k {
-			t.Errorf("%s: blocks of A are %d×%d, want %d×%d", tc.name, got.m, got.k, tc.m, tc.k)
+		if got := blockingOf(&kernels{mr: 12, nr: 32}, tc.host); got.m != 144 || got.k != tc.k || got.n != tc.n {
+			t.Errorf("%s: blocks are of %d×%d×%d, want 144×%d×%d", tc.name, got.m, got.n, got.k, tc.n, tc.k)
 		}
 	}
 }
