@@ -46,9 +46,9 @@ type Workspace struct {
 	aEdge, bEdge []float32 // the last panel, where the others are read in place
 	strip        []float32 // see packStrips
 	kept         panels    // of the block of B in use
-	nextA, nextB ahead     // in the product under way
 	keeps        bool      // whether they are for the next block of rows too,
 	keptAt       int       // in these columns of parts
+	nextA, nextB ahead     // what is packed or read next
 }
 
 // WorkspaceBytes returns what the buffers of a thread's products take at the most.

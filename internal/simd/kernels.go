@@ -55,7 +55,7 @@ func HasBF16() bool { return table.columnPairs != nil }
 // ClassBF16 names the arithmetic of GemmBF16.
 const ClassBF16 = "bf16pairs/1"
 
-// A columnKernel computes a column of tiles of a product: see columnGeneric.
+// A columnKernel computes a column of tiles of a product: see columnGeneric. It may have lines of next fetched meanwhile, and then goes on in it.
 type columnKernel func(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool, next *ahead)
 
 // kernels is the set of kernels of a level. Each computes what the exported function of its name says, but for slices' lengths, which it doesn't

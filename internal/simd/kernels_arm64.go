@@ -1,8 +1,6 @@
 package simd
 
-import (
-	"runtime"
-)
+import "runtime"
 
 // NEON should give the bits of fma16/2, and does under emulation. It is a class of its own until tests on hardware have shown it.
 const class = "generic/2"

@@ -1,8 +1,6 @@
 package simd
 
-import (
-	"math"
-)
+import "math"
 
 // genericRows is the rows of a tile in portable Go.
 const genericRows = 4

@@ -32,38 +32,44 @@
 
 #define ZERO(c) VPXORD c, c, c
 
+// COUNT sets R15 to the groups of four steps, and K to those behind them.
+#define COUNT(rest) \
+	MOVQ  K, R15   \
+	SHRQ  $2, R15  \
+	ANDQ  $3, K    \
+	TESTQ R15, R15 \
+	JZ    rest
+
+#define FOUR(step) \
+	step \
+	step \
+	step \
+	step
+
+#define REST(step, rest, one, end) \
+rest:             \
+	TESTQ K, K \
+	JZ    end  \
+one:              \
+	step       \
+	DECQ  K    \
+	JNZ   one  \
+	JMP   end
+
 // LOOP is: for range k { step }, four at a time.
 #define LOOP(step, four, rest, one, end) \
-	MOVQ    K, R15 \
-	SHRQ    $2, R15 \
-	ANDQ    $3, K  \
-	TESTQ   R15, R15 \
-	JZ      rest   \
-	PCALIGN $64    \
-four:              \
-	step           \
-	step           \
-	step           \
-	step           \
-	DECQ    R15    \
-	JNZ     four   \
-rest:              \
-	TESTQ   K, K   \
-	JZ      end    \
-one:               \
-	step           \
-	DECQ    K      \
-	JNZ     one    \
-	JMP     end
+	COUNT(rest) \
+	PCALIGN $64 \
+four:               \
+	FOUR(step)  \
+	DECQ R15    \
+	JNZ  four   \
+	REST(step, rest, one, end)
 
 // LOOP12 is LOOP of a tile of 12 rows, which fetches a line of what is next with every four steps: few at a time, as a core waits for no more than
 // some 16 lines at once, the tile's own among them.
 #define LOOP12(step) \
-	MOVQ K, R15 \
-	SHRQ $2, R15 \
-	ANDQ $3, K  \
-	TESTQ R15, R15 \
-	JZ   rest12 \
+	COUNT(rest12) \
 	MOVQ next+144(FP), R14 \
 	CMPQ ahead_rows(R14), $0 \
 	JEQ  four12 \
@@ -72,10 +78,7 @@ one:               \
 	MOVQ ahead_at(R14), R14 \
 	PCALIGN $64 \
 lines:          \
-	step        \
-	step        \
-	step        \
-	step        \
+	FOUR(step)  \
 	PREFETCHT1 (R14) \
 	ADDQ $64, R14 \
 	SUBQ $64, bytes-40(SP) \
@@ -102,22 +105,12 @@ line:           \ // the next row's first
 	JZ   counted \
 	PCALIGN $64 \
 four12:         \
-	step        \
-	step        \
-	step        \
-	step        \
+	FOUR(step)  \
 	DECQ R15    \
 	JNZ  four12 \
 counted:        \
 	MOVQ left-8(SP), ROWS \
-rest12:         \
-	TESTQ K, K  \
-	JZ   store  \
-one12:          \
-	step        \
-	DECQ K      \
-	JNZ  one12  \
-	JMP  store
+	REST(step, rest12, one12, store)
 
 // BEGINTILES reads a columnKernel's arguments, and begins a tile: it reads C where products are added to it, and has the next tile's fetched; else
 // accumulators are zeros, and C is fetched, so that the stores at the end find its lines in the cache. K2 is empty where there is no second half of
