@@ -33,9 +33,9 @@ func blockingOf(t *kernels, c caches) blocking {
 	return blocking{m: m, n: n, k: k, away: c.l2 / size}
 }
 
-// kBlock returns the length of the block of K that begins at k0: K is cut evenly. No result depends on where.
-func kBlock(k0, k int) int {
-	blocks := (k + block.k - 1) / block.k
+// kBlock returns the length of the block of K that begins at k0: K is cut evenly into blocks of at most so many. No result depends on where.
+func kBlock(k0, k, most int) int {
+	blocks := (k + most - 1) / most
 	size := (k + blocks - 1) / blocks
 	return min(size, k-k0)
 }
@@ -157,6 +157,7 @@ type factors struct {
 	a, bt  Operand // bt is B, transposed
 	add    bool
 	k      int // of pairs: half as many
+	kBlock int // the most of K at a time
 	column columnKernel
 
 	sharing int  // rows of C, or of the largest part of it: they may share what is packed of B
@@ -164,9 +165,12 @@ type factors struct {
 }
 
 func factorsOf(c []float32, ldc int, a, b Operand, add bool, sharing int) factors {
-	f := factors{c: c, ldc: ldc, a: a, bt: b.T(), add: add, k: a.Cols, column: table.column, sharing: sharing}
+	f := factors{c: c, ldc: ldc, a: a, bt: b.T(), add: add, k: a.Cols, kBlock: block.k, column: table.column, sharing: sharing}
 	if a.pairs {
 		f.k, f.column = (a.Cols+1)/2, table.columnPairs
+	}
+	if inPlace(&f.bt, a.Rows) && f.k > 4*directK {
+		f.kBlock = directK
 	}
 	f.keep = sharing > block.m && f.k <= block.k && b.Cols <= block.n
 	return f
@@ -207,7 +211,7 @@ func (f *factors) multiply(w *Workspace, i, next int) {
 	for j0 := 0; j0 < n; j0 += block.n {
 		nb := min(block.n, n-j0)
 		for k0 := 0; k0 < f.k; {
-			k := kBlock(k0, f.k)
+			k := kBlock(k0, f.k, f.kBlock)
 			if !f.keep || !w.keeps {
 				w.kept, w.keeps = bPanels(w, &f.bt, j0, nb, k0, k, sharing), f.keep
 			}
@@ -329,6 +333,9 @@ func macro(w *Workspace, column columnKernel, c []float32, ldc int, a, b *panels
 	turn := mr * max(1, 384/k) // rows of C of a call
 	for j := 0; j < n; j += nr {
 		b.pack(w, j/nr, nr)
+		if b.below > 0 {
+			table.prefetch(uintptr(unsafe.Pointer(&b.data[j/nr*b.step+k*b.cas])), 4*b.cas, b.below, 4*min(nr, n-j))
+		}
 		w.nextB = b.next(j/nr, nr)
 		bd, _, ldb := b.band(j / nr)
 		for i, rows := 0, 0; i < m; i += rows {

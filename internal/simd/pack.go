@@ -115,7 +115,8 @@ type panels struct {
 	edge           []float32 // the last band, packed, when it is not whole and data is not packed
 	whole, width   int       // bands before edge; their rows
 
-	away bool // packed bands have left L2 when they are read again
+	away  bool // packed bands have left L2 when they are read again
+	below int  // rows of B behind these, read in place as well: a band's part of them is fetched
 
 	// Of bands that are not packed yet, which they are just before they are used, so that they are in L1 then: what from.
 	pending  bool
@@ -134,8 +135,14 @@ func (p *panels) band(i int) (data []float32, ras, cas int) {
 // Reading in place instead of packing pays when a panel is read few times.
 const (
 	directColumns = 256 // A is read in place for products of at most so many columns,
-	directRows    = 64  // and B for at most so many rows
+	directRows    = 64  // and B for at most so many rows,
+	directK       = 32  // where K is long so many of its rows at a time: a panel's rows are far apart, too many for a core to read ahead in
 )
+
+// inPlace says whether B is read in place, for m rows of C.
+func inPlace(bt *Operand, m int) bool {
+	return bt.Type == F32 && bt.Trans && m <= directRows && !bt.pairs
+}
 
 func aPanels(ws *Workspace, a *Operand, i0, m, k0, k, n int) panels {
 	mr := table.mr
@@ -151,8 +158,10 @@ func aPanels(ws *Workspace, a *Operand, i0, m, k0, k, n int) panels {
 // as the next panel may take the last one's.
 func bPanels(ws *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
 	nr := table.nr
-	if bt.Type == F32 && bt.Trans && m <= directRows && !bt.pairs {
-		return direct(ws, &ws.bEdge, bt, j0, n, k0, k, nr)
+	if inPlace(bt, m) {
+		p := direct(ws, &ws.bEdge, bt, j0, n, k0, k, nr)
+		p.below = min(k, bt.Cols-k0-k)
+		return p
 	}
 	p := panels{ras: 1, cas: nr, whole: roundUp(n, nr) / nr, pending: true, source: *bt, at: j0, rows: n, k0: k0, k: k}
 	if m > block.m {

@@ -69,7 +69,7 @@ type Engine struct {
 	rotary, local       *rotary.Table // of layers, and of those with a window; nil where there is none
 	headVocab, headRows int
 	arena               arena.Arena
-	rank                int // the adapter's greatest
+	rank, largestB      int // the adapter's greatest rank, and elements of a B
 	lowRank             lowRank
 	batch               run
 	kept                bool  // batch is that of the last Forward, until Backward
@@ -159,7 +159,7 @@ func newEngine(c *model.Config, held map[string]tensor, params []model.Param, o 
 	e.batch = run{tiles: make([]attention.Tile, pool.Threads()), keeps: make([]keep.Level, c.Layers)}
 	if o.Adapter != nil {
 		for _, m := range o.Adapter.Modules {
-			e.rank = max(e.rank, m.A.Shape[0])
+			e.rank, e.largestB = max(e.rank, m.A.Shape[0]), max(e.largestB, m.B.Shape[0]*m.B.Shape[1])
 		}
 	}
 	e.below = e.w.embed.dw != nil || e.w.positions.dw != nil

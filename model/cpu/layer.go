@@ -14,11 +14,12 @@ type loops struct {
 	gathering  gathering
 	scattering scattering
 
-	turning    turning
-	clipping   clipping
-	unclipping unclipping
-	biasing    biasing
-	biasSum    biasSum
+	turning     turning
+	clipping    clipping
+	unclipping  unclipping
+	biasing     biasing
+	biasSum     biasSum
+	transposing transposing
 
 	activating   activating
 	deactivating deactivating

@@ -21,8 +21,8 @@ type lora struct {
 	scale  float32      // s
 }
 
-// A lowRank is the engine's room for h and dh, (T, r) each for the greatest rank; linears use it in turn.
-type lowRank struct{ h, dh []float32 }
+// A lowRank is the engine's room for h and dh, (T, r) each for the greatest rank, and for the transpose of dB; linears use it in turn.
+type lowRank struct{ h, dh, dbT []float32 }
 
 // low computes h for the rows of x.
 func (e *Engine) low(l *lora, x []float32, rows int) []float32 {
@@ -43,7 +43,10 @@ func (e *Engine) applyLowBackward(l *lora, dx []float32, dy simd.Operand, x []fl
 	rows, r, in, out := dy.Rows, l.a.Rows, l.a.Cols, l.b.Rows
 	if l.db != nil {
 		h := e.low(l, x, rows)
-		simd.Gemm(e.pool, l.db, r, dy.T(), simd.Matrix(h, rows, r), true)
+		t := e.lowRank.dbT[:r*out] // hᵀ·dy reads the rows of dy one behind another; dyᵀ·h would read down its columns
+		e.transpose(t, l.db, out, r)
+		simd.Gemm(e.pool, t, out, simd.Matrix(h, rows, r).T(), dy, true)
+		e.transpose(l.db, t, r, out)
 	}
 	dh := e.lowRank.dh[:rows*r]
 	simd.Gemm(e.pool, dh, r, dy, l.b.Block(0, out, 0, r), false)
@@ -54,6 +57,25 @@ func (e *Engine) applyLowBackward(l *lora, dx []float32, dy simd.Operand, x []fl
 	}
 	if dx != nil {
 		simd.Gemm(e.pool, dx, in, g, l.a, true)
+	}
+}
+
+// transpose writes the transpose of src (rows, cols) to dst.
+func (e *Engine) transpose(dst, src []float32, rows, cols int) {
+	e.loops.transposing = transposing{dst, src, rows, cols}
+	e.threads.Each(cols, &e.loops.transposing)
+}
+
+// transposing writes a row of dst.
+type transposing struct {
+	dst, src   []float32
+	rows, cols int
+}
+
+func (l *transposing) Row(i int) {
+	dst := l.dst[i*l.rows:][:l.rows]
+	for j := range dst {
+		dst[j] = l.src[j*l.cols+i]
 	}
 }
 

@@ -232,7 +232,7 @@ func (e *Engine) lay(r *run, c *arena.Cutter, s sizes, why purpose) {
 	if why == toScore {
 		return
 	}
-	r.low.dh = c.Floats(max(t, slots) * e.rank)
+	r.low.dh, r.low.dbT = c.Floats(max(t, slots)*e.rank), c.Floats(e.largestB)
 	wide := t * e.attn.Wide()
 	r.grads = gradients{
 		x: c.Floats(t * m.Hidden), half: c.FloatsIf(m.Parallel || m.Norms != model.NormBefore, t*m.Hidden), norm: c.Floats(t * m.Hidden),
