@@ -305,17 +305,19 @@ func TestAhead(t *testing.T) {
 		}
 		data := make([]float32, 64*100)
 		a, b, c := make([]float32, 12*96), make([]float32, 96*32), make([]float32, 12*32)
-		for _, bytes := range []int{4, 64, 200, 640} {
-			for _, rows := range []int{1, 3, 64} {
-				got := aheadAt(unsafe.Pointer(&data[0]), 400, bytes, rows)
-				want := got
-				for _, k := range []int{3, 4, 17, 96} {
-					table.column(12, 32, k, a, 0, 1, 12, b, 32, c, 32, false, &got)
-					for line := 0; line < k/4 && want.rows > 0; line++ {
-						want.pass(1)
-					}
-					if got != want {
-						t.Fatalf("%d rows of %d bytes: %+v, want %+v", rows, bytes, got, want)
+		for _, strides := range [][2]int{{1, 12}, {96, 1}} { // of packed panels, and of others
+			for _, bytes := range []int{4, 64, 200, 640} {
+				for _, rows := range []int{1, 3, 64} {
+					got := aheadAt(unsafe.Pointer(&data[0]), 400, bytes, rows)
+					want := got
+					for _, k := range []int{3, 4, 17, 96} {
+						table.column(12, 32, k, a, 0, strides[0], strides[1], b, 32, c, 32, false, &got)
+						for line := 0; line < k/4 && want.rows > 0; line++ {
+							want.pass(1)
+						}
+						if got != want {
+							t.Fatalf("%d rows of %d bytes, strides %v: %+v, want %+v", rows, bytes, strides, got, want)
+						}
 					}
 				}
 			}

@@ -66,19 +66,18 @@ four:               \
 	JNZ  four   \
 	REST(step, rest, one, end)
 
-// LOOP12 is LOOP of a tile of 12 rows, which fetches a line of what is next with every four steps: few at a time, as a core waits for no more than
-// some 16 lines at once, the tile's own among them.
-#define LOOP12(step) \
-	COUNT(rest12) \
+// AHEAD is R15 turns of four steps, each of which fetches a line of what is next: few at a time, as a core waits for no more than some 16 lines at
+// once, the tile's own among them.
+#define AHEAD(steps, lines, line, fetched, plain, end) \
 	MOVQ next+144(FP), R14 \
 	CMPQ ahead_rows(R14), $0 \
-	JEQ  four12 \
+	JEQ  plain \
 	MOVQ ahead_left(R14), AX \
 	MOVQ AX, bytes-40(SP) \
 	MOVQ ahead_at(R14), R14 \
 	PCALIGN $64 \
 lines:          \
-	FOUR(step)  \
+	steps       \
 	PREFETCHT1 (R14) \
 	ADDQ $64, R14 \
 	SUBQ $64, bytes-40(SP) \
@@ -90,7 +89,7 @@ fetched:        \
 	MOVQ R14, ahead_at(AX) \
 	MOVQ bytes-40(SP), R14 \
 	MOVQ R14, ahead_left(AX) \
-	JMP  counted \
+	JMP  end    \
 line:           \ // the next row's first
 	MOVQ next+144(FP), AX \
 	ADDQ ahead_skip(AX), R14 \
@@ -102,15 +101,37 @@ line:           \ // the next row's first
 	DECQ ahead_rows(AX) \
 	JNZ  fetched \
 	DECQ R15    \
-	JZ   counted \
+	JZ   end    \
 	PCALIGN $64 \
-four12:         \
-	FOUR(step)  \
+plain:          \
+	steps       \
 	DECQ R15    \
-	JNZ  four12 \
-counted:        \
-	MOVQ left-8(SP), ROWS \
+	JNZ  plain  \
+end:            \
+	MOVQ left-8(SP), ROWS
+
+// LOOP12 is LOOP of a tile of 12 rows.
+#define LOOP12(step) \
+	COUNT(rest12) \
+	AHEAD(FOUR(step), lines12, line12, fetched12, four12, end12) \
 	REST(step, rest12, one12, store)
+
+// PACKED12 is LOOP12 with four steps of panels that are packed, which need no strides: fewer instructions leave more of a core to its other thread.
+// Panels that are not go on behind it.
+#define PACKED12(steps, step) \
+	CMPQ CAS, $48  \
+	JNE  strided   \
+	CMPQ RAS, $4   \
+	JNE  strided   \
+	CMPQ LDB, $128 \
+	JNE  strided   \
+	COUNT(restPacked) \
+	AHEAD(steps, linesPacked, linePacked, fetchedPacked, fourPacked, endPacked) \
+	LEAQ 12(A0), A3 \
+	LEAQ 24(A0), A6 \
+	LEAQ 36(A0), A9 \
+	REST(step, restPacked, onePacked, store) \
+strided:
 
 // BEGINTILES reads a columnKernel's arguments, and begins a tile: it reads C where products are added to it, and has the next tile's fetched; else
 // accumulators are zeros, and C is fetched, so that the stores at the end find its lines in the cache. K2 is empty where there is no second half of
