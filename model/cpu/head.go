@@ -23,6 +23,10 @@ const (
 	headRows  = 1024
 )
 
+// headStride returns the elements from one row of a tile to the next. Rows a multiple of 4 KB apart would share a few sets of a cache: a line of 64
+// bytes between them spreads them over all.
+func (e *Engine) headStride() int { return min(e.headVocab, e.cfg.Vocab) + 16 }
+
 // A tally is a row's running sums over the vocabulary. With top the greatest logit so far and e_v = e^(x_v − top):
 type tally struct {
 	top    float32 // max x_v
@@ -83,7 +87,7 @@ func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model
 			tallies[i] = tally{top: float32(math.Inf(-1))}
 		}
 		e.headTiles(r, len(target), func(v, size int) {
-			e.loops.tallying = tallying{r.logits, size, v, float32(e.cfg.LogitCap), target, tallies, want}
+			e.loops.tallying = tallying{r.logits, e.headStride(), size, v, float32(e.cfg.LogitCap), target, tallies, want}
 			e.threads.Each(len(target), &e.loops.tallying)
 		})
 		for i := range target {
@@ -95,16 +99,16 @@ func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model
 
 // tallying adds a tile's logits to the tallies.
 type tallying struct {
-	logits     []float32 // (rows, size)
-	size, from int
-	cap        float32
-	target     []int32
-	tallies    []tally
-	want       model.Want
+	logits             []float32 // (rows, size)
+	stride, size, from int
+	cap                float32
+	target             []int32
+	tallies            []tally
+	want               model.Want
 }
 
 func (l *tallying) Row(i int) {
-	x := l.logits[i*l.size:][:l.size]
+	x := l.logits[i*l.stride:][:l.size]
 	if l.cap > 0 {
 		activation.SoftCap(x, l.cap, nil)
 	}
@@ -159,12 +163,12 @@ func (e *Engine) gatherHead(r *run, from, n int) {
 }
 
 // headTiles computes the logits of n gathered rows, tile by tile, and calls f with a tile's first vocabulary entry and its size; r.logits
-// then is (n, size).
+// then is (n, size), a row every headStride elements.
 func (e *Engine) headTiles(r *run, n int, f func(v, size int)) {
 	c := e.cfg.Hidden
 	for v := 0; v < e.cfg.Vocab; v += e.headVocab {
 		size := min(e.headVocab, e.cfg.Vocab-v)
-		e.gemm(e.pool, r.logits, size, simd.Matrix(r.headNorm, n, c), e.w.head.w.Block(v, size, 0, c).T(), false)
+		e.gemm(e.pool, r.logits, e.headStride(), simd.Matrix(r.headNorm, n, c), e.w.head.w.Block(v, size, 0, c).T(), false)
 		f(v, size)
 	}
 }
@@ -182,10 +186,10 @@ func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) e
 		dHead := d.head[:n*c]
 		clear(dHead)
 		e.headTiles(r, n, func(v, size int) {
-			e.loops.descending = descending{r.logits, d.slopes, size, v, cap, r.target[from:], r.lse[from:], dLogp[from:]}
+			e.loops.descending = descending{r.logits, d.slopes, e.headStride(), size, v, cap, r.target[from:], r.lse[from:], dLogp[from:]}
 			e.threads.Each(n, &e.loops.descending)
 			// A tile's sum is added whole: in one chain over the vocabulary, small probabilities would be lost beside the target's one.
-			dx := simd.Matrix(r.logits, n, size)
+			dx := strided(r.logits, n, size, e.headStride())
 			simd.Gemm(e.pool, d.tile, c, dx, e.w.head.w.Block(v, size, 0, c), false)
 			e.threads.Sum(dHead, dHead, d.tile)
 			if e.w.head.dw != nil {
@@ -204,20 +208,20 @@ func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) e
 
 // descending turns a tile's logits into their gradient.
 type descending struct {
-	logits, slopes []float32 // (rows, size); the latter of the soft cap
-	size, from     int
-	cap            float32
-	target         []int32
-	lse, dLogp     []float32
+	logits, slopes     []float32 // (rows, size); the latter of the soft cap
+	stride, size, from int
+	cap                float32
+	target             []int32
+	lse, dLogp         []float32
 }
 
 func (l *descending) Row(i int) {
-	x := l.logits[i*l.size:][:l.size]
+	x := l.logits[i*l.stride:][:l.size]
 	if l.cap == 0 {
 		dLogits(x, l.from, l.target[i], l.lse[i], l.dLogp[i])
 		return
 	}
-	slopes := l.slopes[i*l.size:][:l.size]
+	slopes := l.slopes[i*l.stride:][:l.size]
 	activation.SoftCap(x, l.cap, slopes)
 	dLogits(x, l.from, l.target[i], l.lse[i], l.dLogp[i])
 	simd.Mul(x, slopes)

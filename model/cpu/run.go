@@ -192,7 +192,7 @@ func (e *Engine) reads(i int, why purpose) bool { return why == toTrain && i >= 
 func (e *Engine) lay(r *run, c *arena.Cutter, s sizes, why purpose) {
 	m, t := e.cfg, s.tokens
 	headRows := min(s.scored, e.headRows)
-	headTile := headRows * min(m.Vocab, e.headVocab)
+	headTile := headRows * e.headStride()
 	r.mlpRows = t
 	if why == toScore && m.Experts == nil {
 		r.mlpRows = min(t, mlpRows)
