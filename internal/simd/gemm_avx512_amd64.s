@@ -83,7 +83,7 @@ TEXT ·columnAVX512(SB), NOSPLIT, $40-152
 	JLE   three
 	CMPQ  ROWS, $6
 	JLE   six
-	PACKED12(PACKED4, STEP12)
+	PACKED12(PACKED4)
 	LOOP12(STEP12)
 six:
 	LOOP(STEP6, four6, rest6, one6, store)

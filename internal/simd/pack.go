@@ -136,7 +136,7 @@ func (p *panels) band(i int) (data []float32, ras, cas int) {
 const (
 	directColumns = 256 // A is read in place for products of at most so many columns,
 	directRows    = 64  // and B for at most so many rows,
-	directK       = 32  // where K is long so many of its rows at a time: a panel's rows are far apart, too many for a core to read ahead in
+	directK       = 32  // where K is over four times that, so many of its rows at a time: a panel's rows are far apart, too many to be read ahead in
 )
 
 // inPlace says whether B is read in place, for m rows of C.

@@ -116,21 +116,21 @@ end:            \
 	AHEAD(FOUR(step), lines12, line12, fetched12, four12, end12) \
 	REST(step, rest12, one12, store)
 
-// PACKED12 is LOOP12 with four steps of panels that are packed, which need no strides: fewer instructions leave more of a core to its other thread.
-// Panels that are not go on behind it.
-#define PACKED12(steps, step) \
+// PACKED12, before LOOP12, does the groups of four of panels that are packed, which need no strides: fewer instructions leave more of a core to its
+// other thread. Panels that are not are left to LOOP12.
+#define PACKED12(steps) \
 	CMPQ CAS, $48  \
 	JNE  strided   \
 	CMPQ RAS, $4   \
 	JNE  strided   \
 	CMPQ LDB, $128 \
 	JNE  strided   \
-	COUNT(restPacked) \
+	COUNT(rest12)  \
 	AHEAD(steps, linesPacked, linePacked, fetchedPacked, fourPacked, endPacked) \
 	LEAQ 12(A0), A3 \
 	LEAQ 24(A0), A6 \
 	LEAQ 36(A0), A9 \
-	REST(step, restPacked, onePacked, store) \
+	JMP  rest12    \
 strided:
 
 // BEGINTILES reads a columnKernel's arguments, and begins a tile: it reads C where products are added to it, and has the next tile's fetched; else
