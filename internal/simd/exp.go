@@ -119,6 +119,53 @@ func ExpMoments(dst, src []float32, max float32) (sum float32, dot, square float
 	return table.expMoments(dst, src, max)
 }
 
+// A Range is a part of a row: its elements from From on, before To.
+type Range struct{ From, To int32 }
+
+// SoftmaxStep takes further scores into running softmaxes (Milakov and Gimelshein 2018), of which top are the greatest scores so far, sum their
+// sums of e^(score - top), and the rows of acc what is weighed by these. Each has a row of s, and of it the part that it has seen, which becomes
+// its exponentials:
+//
+//	for i, seen := range seen {
+//		row := s[i*n+seen.From : i*n+seen.To]    // n = len(s)/len(seen)
+//		if m := Max(row); m > top[i] {
+//			shrink := Exp1(top[i] - m)
+//			top[i], sum[i] = m, sum[i]*shrink
+//			Scale(acc[i*d:][:d], shrink)         // d = len(acc)/len(seen)
+//		}
+//		sum[i] += ExpSum(row, row, top[i])
+//	}
+func SoftmaxStep(s []float32, seen []Range, top, sum, acc []float32) {
+	rows := len(seen)
+	same(rows, len(top), len(sum))
+	if rows == 0 {
+		return
+	}
+	n, d := len(s)/rows, len(acc)/rows
+	same(len(s), n*rows)
+	same(len(acc), d*rows)
+	for _, r := range seen {
+		if r.From < 0 || r.From > r.To || int(r.To) > n {
+			panic(badShape)
+		}
+	}
+	if step := table.softmaxStep; step != nil {
+		step(s, n, seen, top, sum, acc, d)
+		return
+	}
+	for i, r := range seen {
+		row := s[i*n:][r.From:r.To]
+		if m := Max(row); m > top[i] {
+			top[i] -= m
+			Exp(top[i:i+1], top[i:i+1]) // faster than Exp1
+			shrink := top[i]
+			top[i], sum[i] = m, float32(sum[i]*shrink)
+			Scale(acc[i*d:][:d], shrink)
+		}
+		sum[i] += ExpSum(row, row, top[i])
+	}
+}
+
 // SoftmaxGrad is the gradient of a softmax whose logsumexp is lse, given the gradient ds of its result p and delta = Σ p·ds:
 //
 //	for i, x := range s {

@@ -13,6 +13,9 @@ func expSumAVX2(dst, src []float32, max float32) float32
 func expSumAVX512(dst, src []float32, max float32) float32
 
 //go:noescape
+func softmaxStepAVX512(s []float32, n int, seen []Range, top, sum, acc []float32, d int)
+
+//go:noescape
 func expScaleAVX2(dst, src []float32, max, scale float32)
 
 //go:noescape

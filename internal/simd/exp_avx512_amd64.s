@@ -107,6 +107,139 @@ TEXT ·expSumAVX512(SB), NOSPLIT, $0-60
 	VZEROUPPER
 	RET
 
+// func softmaxStepAVX512(s []float32, n int, seen []Range, top, sum, acc []float32, d int)
+//
+// A row after the other: its greatest element, and what that makes of the sum and of acc's row, then its exponentials.
+TEXT ·softmaxStepAVX512(SB), NOSPLIT, $0-136
+	MOVQ s_base+0(FP), R8
+	MOVQ n+24(FP), R9
+	MOVQ seen_base+32(FP), BX
+	MOVQ seen_len+40(FP), DX
+	MOVQ top_base+56(FP), R10
+	MOVQ sum_base+80(FP), R11
+	MOVQ acc_base+104(FP), R12
+	MOVQ d+128(FP), R13
+	SHLQ $2, R9
+	CONSTANTS
+	MOVL         $0xff800000, AX // -Inf
+	VPBROADCASTD AX, Z19
+	TESTQ        DX, DX
+	JLE          end
+
+row:
+	MOVLQSX (BX), SI
+	MOVLQSX 4(BX), R14
+	SUBQ    SI, R14           // elements
+	JLE     next
+	LEAQ    (R8)(SI*4), R15
+	MOVQ    R15, SI
+	MOVQ    R14, CX
+	VMOVAPS Z19, Z0
+	SUBQ    $16, CX
+	JL      maxTail
+
+max:
+	VMOVUPS (SI), Z1
+	VMAXPS  Z0, Z1, Z0        // Z0 where one is a NaN
+	ADDQ    $64, SI
+	SUBQ    $16, CX
+	JGE     max
+
+maxTail:
+	ADDQ $16, CX
+	JZ   maxTree
+	MASK
+	VMOVAPS Z19, Z1
+	VMOVUPS (SI), K1, Z1
+	VMAXPS  Z0, Z1, Z0
+
+maxTree:
+	VEXTRACTF64X4 $1, Z0, Y1
+	VMAXPS        Y1, Y0, Y0
+	VEXTRACTF128  $1, Y0, X1
+	VMAXPS        X1, X0, X0
+	VMOVHLPS      X0, X0, X1
+	VMAXPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VMAXSS        X1, X0, X0
+	VXORPS        X1, X1, X1
+	VADDSS        X1, X0, X3        // -0 becomes +0
+	VMOVSS        (R10), X0
+	VUCOMISS      X0, X3
+	JLS           exps              // no greater than the last top, X0
+	VMOVSS        X3, (R10)
+	VSUBSS        X3, X0, X0
+	EXP
+	VBROADCASTSS  X0, Z5            // what that shrinks the others to
+	VMOVAPS       X3, X0
+	VMULSS        (R11), X5, X1
+	VMOVSS        X1, (R11)
+	MOVQ          R12, SI
+	MOVQ          R13, CX
+	SUBQ          $16, CX
+	JL            shrinkTail
+
+shrink:
+	VMULPS  (SI), Z5, Z1
+	VMOVUPS Z1, (SI)
+	ADDQ    $64, SI
+	SUBQ    $16, CX
+	JGE     shrink
+
+shrinkTail:
+	ADDQ      $16, CX
+	JZ        exps
+	MASK
+	VMOVUPS.Z (SI), K1, Z1
+	VMULPS    Z1, Z5, Z1
+	VMOVUPS   Z1, K1, (SI)
+
+exps:
+	VBROADCASTSS X0, Z4
+	VXORPS       Z5, Z5, Z5
+	SUBQ         $16, R14
+	JL           expTail
+
+exp:
+	VMOVUPS (R15), Z0
+	VSUBPS  Z4, Z0, Z0
+	EXP
+	VMOVUPS Z0, (R15)
+	VADDPS  Z0, Z5, Z5
+	ADDQ    $64, R15
+	SUBQ    $16, R14
+	JGE     exp
+
+expTail:
+	ADDQ      $16, R14
+	JZ        expTree
+	MOVQ      R14, CX
+	MASK
+	VMOVUPS.Z (R15), K1, Z0
+	VSUBPS    Z4, Z0, Z0
+	EXP
+	VMOVUPS   Z0, K1, (R15)
+	VADDPS    Z0, Z5, K1, Z5
+
+expTree:
+	VMOVAPS Z5, Z0
+	TREE512
+	VADDSS  (R11), X0, X0
+	VMOVSS  X0, (R11)
+
+next:
+	ADDQ R9, R8
+	LEAQ (R12)(R13*4), R12
+	ADDQ $8, BX
+	ADDQ $4, R10
+	ADDQ $4, R11
+	DECQ DX
+	JNZ  row
+
+end:
+	VZEROUPPER
+	RET
+
 // func expScaleAVX512(dst, src []float32, max, scale float32)
 TEXT ·expScaleAVX512(SB), NOSPLIT, $0-56
 	MOVQ         dst_base+0(FP), DI

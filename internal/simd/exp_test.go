@@ -200,3 +200,48 @@ func TestGELUError(t *testing.T) {
 		t.Logf("worst error %.6f ulp", worst)
 	})
 }
+
+// TestSoftmaxStep holds every level to the loop that its documentation says, of the portable kernels: some rows see a part, some nothing, some for
+// the first time.
+func TestSoftmaxStep(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(11, 12))
+		for n := range 70 {
+			rows, d := 1+r.IntN(9), r.IntN(70)
+			number := func() float32 {
+				if n%3 == 0 && r.IntN(20) == 0 {
+					return specials[r.IntN(len(specials))]
+				}
+				return float32(3 * r.NormFloat64())
+			}
+			s, acc := newVector(rows*n, r.IntN(8), number), newVector(rows*d, r.IntN(8), number)
+			top, sum := newVector(rows, 1, number), newVector(rows, 2, number)
+			seen := make([]Range, rows)
+			for i := range seen {
+				from := r.IntN(n + 1)
+				seen[i] = [...]Range{{0, int32(n)}, {0, int32(from)}, {int32(from), int32(n)}}[r.IntN(3)]
+				if r.IntN(3) == 0 {
+					top.v[i], sum.v[i] = float32(math.Inf(-1)), 0
+				}
+			}
+			wantS, wantAcc, wantTop, wantSum := s.clone(), acc.clone(), top.clone(), sum.clone()
+			for i, seen := range seen {
+				row := wantS.v[i*n:][seen.From:seen.To]
+				if m := maxGeneric(row); m > wantTop.v[i] {
+					shrink := Exp1(wantTop.v[i] - m)
+					wantTop.v[i], wantSum.v[i] = m, float32(wantSum.v[i]*shrink)
+					scaleGeneric(wantAcc.v[i*d:][:d], shrink)
+				}
+				wantSum.v[i] += expSumGeneric(row, row, wantTop.v[i])
+			}
+			SoftmaxStep(s.v, seen, top.v, sum.v, acc.v)
+			for _, p := range []struct {
+				what      string
+				got, want vector
+			}{{"scores", s, wantS}, {"sums", sum, wantSum}, {"tops", top, wantTop}, {"acc", acc, wantAcc}} {
+				diff(t, p.what, p.got.v, p.want.v)
+				p.got.intact(t, p.what)
+			}
+		}
+	})
+}

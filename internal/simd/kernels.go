@@ -92,6 +92,7 @@ type kernels struct {
 	index  func(a []float32, x float32) int
 	adamw  func(w, g, m, v []float32, f *AdamW)
 
+	softmaxStep  func(s []float32, n int, seen []Range, top, sum, acc []float32, d int) // nil where there is none of one piece
 	expScale     func(dst, src []float32, max, scale float32)
 	expMoments   func(dst, src []float32, max float32) (sum float32, dot, square float64)
 	softmaxGrad  func(p, ds, s []float32, lse, delta float32)

@@ -105,6 +105,7 @@ var avx512 = kernels{
 	rotate:       rotateAVX512,
 	index:        indexAVX512,
 	adamw:        adamwAVX512,
+	softmaxStep:  softmaxStepAVX512,
 	expScale:     expScaleAVX512,
 	expMoments:   expMomentsAVX512,
 	softmaxGrad:  softmaxGradAVX512,

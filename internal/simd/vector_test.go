@@ -321,16 +321,18 @@ func TestWidenCodes(t *testing.T) {
 func TestLengthsAreChecked(t *testing.T) {
 	three, two := make([]float32, 3), make([]float32, 2)
 	for name, f := range map[string]func(){
-		"Dot":        func() { Dot(three, two) },
-		"Exp":        func() { Exp(three, two) },
-		"ExpSum":     func() { ExpSum(two, three, 0) },
-		"Axpy":       func() { Axpy(two, 1, three) },
-		"Add":        func() { Add(two, three) },
-		"Mul":        func() { Mul(two, three) },
-		"MulAdd":     func() { MulAdd(two, two, three) },
-		"SwiGLU":     func() { SwiGLU(two, three, two) },
-		"SwiGLUGrad": func() { SwiGLUGrad(two, two, two, two, three) },
-		"Widen":      func() { Widen(three, BF16, make([]uint16, 2)) },
+		"Dot":         func() { Dot(three, two) },
+		"Exp":         func() { Exp(three, two) },
+		"ExpSum":      func() { ExpSum(two, three, 0) },
+		"Axpy":        func() { Axpy(two, 1, three) },
+		"SoftmaxStep": func() { SoftmaxStep(three, []Range{{0, 3}, {0, 1}}, two, two, nil) },
+		"a Range":     func() { SoftmaxStep(three, []Range{{1, 4}}, two[:1], two[:1], nil) },
+		"Add":         func() { Add(two, three) },
+		"Mul":         func() { Mul(two, three) },
+		"MulAdd":      func() { MulAdd(two, two, three) },
+		"SwiGLU":      func() { SwiGLU(two, three, two) },
+		"SwiGLUGrad":  func() { SwiGLUGrad(two, two, two, two, three) },
+		"Widen":       func() { Widen(three, BF16, make([]uint16, 2)) },
 		"Codes": func() {
 			c := &Codes{Data: make([]byte, 2), Values: new([16]float32), Scales: two, Run: 1}
 			GemmSeq(new(Workspace), three, 1, Operand{Type: Code4, Codes: c, Rows: 3, Cols: 1, Stride: 1}, Matrix(two, 1, 1), false)

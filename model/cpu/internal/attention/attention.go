@@ -133,11 +133,11 @@ func longestFirst(tasks []QueryTask) {
 // A Tile is the scratch memory of a worker. Its rows are the R·queries of a task: query 0's R heads, query 1's, and so on.
 type Tile struct {
 	ws       simd.Workspace
-	q        []float32 // (rows, D) queries, times the scale
-	s        []float32 // (rows, keys) scores, then probabilities
-	o        []float32 // (rows, D) output; in the backward pass its gradient
-	top, sum []float32 // (rows) running maximum, and sum of e^(s − top)
-	shrink   []float32 // (rows) what a block of keys makes of the sum so far
+	q        []float32    // (rows, D) queries, times the scale
+	s        []float32    // (rows, keys) scores, then probabilities
+	o        []float32    // (rows, D) output; in the backward pass its gradient
+	top, sum []float32    // (rows) running maximum, and sum of e^(s − top)
+	seen     []simd.Range // (rows) of a block of keys
 
 	lse, delta []float32 // (rows)
 	ds         []float32 // (rows, keys)
@@ -148,9 +148,9 @@ type Tile struct {
 // Cut takes the tile's memory, for a backward pass too.
 func (t *Tile) Cut(take func(int) []float32, a *Attention, backward, capped bool) {
 	rows := a.Shared() * a.QueryBlock
-	*t = Tile{ws: t.ws}
+	*t = Tile{ws: t.ws, seen: t.seen}
 	t.q, t.s, t.o = take(rows*a.Dim), take(rows*a.KeyBlock), take(rows*a.Dim)
-	t.top, t.sum, t.shrink = take(rows), take(rows), take(rows)
+	t.top, t.sum = take(rows), take(rows)
 	if !backward {
 		return
 	}
@@ -207,38 +207,25 @@ func (v view) attend(t *Tile, l Layer, task QueryTask, out, lse []float32) {
 	for i := range rows {
 		row, head := task.queries.Row+i/v.Shared(), task.head*v.Shared()+i%v.Shared()
 		lse[row*v.Heads+head] = t.top[i] + simd.Log1(t.sum[i])
-		to := out[(row*v.Heads+head)*d:][:d]
-		copy(to, o[i*d:])
-		simd.Scale(to, 1/t.sum[i])
+		simd.Scale(o[i*d:][:d], 1/t.sum[i])
+		copy(out[(row*v.Heads+head)*d:][:d], o[i*d:])
 	}
 }
 
 // weigh turns a tile's scores of a block of keys into e^(s − top), those that a query may not see into 0, and scales what a row has so far when
 // its maximum grows. The sums run over what the row sees alone, so keys that it does not see change nothing.
 func (v view) weigh(t *Tile, l Layer, queries, keys Span) {
-	rows, shared, d, n := queries.N*v.Shared(), v.Shared(), v.Dim, keys.N
-	shrink := t.shrink[:rows]
+	rows, shared, n := queries.N*v.Shared(), v.Shared(), keys.N
+	t.seen = t.seen[:0]
 	for i := range rows {
-		s := t.s[i*n:][:n]
 		from, to := l.visible(queries.Pos+i/shared, keys)
-		clear(s[:from])
-		clear(s[to:])
-		shrink[i] = 0
-		if top := simd.Max(s[from:to]); top > t.top[i] {
-			shrink[i] = t.top[i] - top // -Inf in the first block
-			t.top[i] = top
+		if s := t.s[i*n:][:n]; to-from < n {
+			clear(s[:from])
+			clear(s[to:])
 		}
+		t.seen = append(t.seen, simd.Range{From: int32(from), To: int32(to)})
 	}
-	simd.Exp(shrink, shrink)
-	for i := range rows {
-		if shrink[i] != 1 {
-			t.sum[i] = float32(t.sum[i] * shrink[i])
-			simd.Scale(t.o[i*d:][:d], shrink[i])
-		}
-		from, to := l.visible(queries.Pos+i/shared, keys)
-		seen := t.s[i*n:][from:to]
-		t.sum[i] += simd.ExpSum(seen, seen, t.top[i])
-	}
+	simd.SoftmaxStep(t.s[:rows*n], t.seen, t.top[:rows], t.sum[:rows], t.o[:rows*v.Dim])
 }
 
 // loadQueries copies the queries of a block that share a key head into rows, times the scale.
