@@ -412,3 +412,37 @@ func TestAfterFailures(t *testing.T) {
 		})
 	}
 }
+
+// TestFrozenHead holds the gradient that a head which is not trained gives the residual stream to the one of a head that is, which another pass
+// computes: over tiles, with a cap that bends the logits and without, and with all that may be asked for.
+func TestFrozenHead(t *testing.T) {
+	for _, limit := range []float64{0, 1.5} {
+		for _, want := range []model.Want{0, model.WantEntropy} {
+			s := small{cfg: model.Config{Vocab: 53, Hidden: 24, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 8, Intermediate: 31, LogitCap: limit},
+				headRows: 5, headVocab: 9}
+			e := s.trainable(t, randomWeights(s.model(), 7), Options{Threads: 2})
+			b := batchOf(samples(s.cfg.Vocab, 4)...)
+			dLogp := randomGradient(b.Scored(), 1)
+			gradient := func() []float32 {
+				if _, err := e.Forward(t.Context(), b, want); err != nil {
+					t.Fatal(err)
+				}
+				if err := e.predictBackward(t.Context(), &e.batch, dLogp); err != nil {
+					t.Fatal(err)
+				}
+				return slices.Clone(e.batch.grads.x)
+			}
+			trained := gradient()
+			e.w.head.dw = nil
+			frozen := gradient()
+			var norm, off float64
+			for i, g := range trained {
+				norm += float64(g) * float64(g)
+				off += float64(g-frozen[i]) * float64(g-frozen[i])
+			}
+			if !(norm > 0 && off <= 1e-12*norm) {
+				t.Errorf("cap %v: the gradient differs by %.2g of its norm", limit, math.Sqrt(off/norm))
+			}
+		}
+	}
+}

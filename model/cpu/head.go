@@ -14,8 +14,12 @@ import (
 //
 //	x = cap(norm(row)·Wᵀ)    logp = x_target − log Σ_v e^(x_v)
 //
-// in tiles of tokens × vocabulary, with a running maximum and sum; so the logits of a batch never exist at once. The backward pass
-// computes each tile again: dx = dlogp·(onehot(target) − softmax(x)).
+// in tiles of tokens × vocabulary, with a running maximum and sum; so the logits of a batch never exist at once. Where W is trained the backward
+// pass computes each tile again: dx = dlogp·(onehot(target) − softmax(x)). Where it is not, all that is asked of dx is dx·W, and that is dlogp times
+//
+//	onehot(target)·W − softmax(x)·W
+//
+// whose second part runs along with the sum, as values do in attention: two products a tile instead of three.
 //
 // headVocab is where the vocabulary is cut: values depend on it. headRows only bounds the memory.
 const (
@@ -33,33 +37,37 @@ type tally struct {
 	sum    float32 // Σ e_v
 	target float32 // x_target
 
+	slope float32 // cap'(x_target), where it is asked for
+
 	best   int     // the first v of the greatest logit
 	dot    float64 // Σ e_v·(x_v − top), for the entropy
 	square float64 // Σ e_v²
 	logits float64 // Σ x_v
 }
 
-// add takes the logits x of vocabulary entries from on. It overwrites x.
-func (t *tally) add(x []float32, from int, target int32, want model.Want) {
+// add takes the logits x of vocabulary entries from on, which become their e_v. It returns what the sums so far were multiplied by.
+func (t *tally) add(x []float32, from int, target int32, want model.Want) (shrink float32) {
 	if i := int(target) - from; 0 <= i && i < len(x) {
 		t.target = x[i]
 	}
+	shrink = 1
 	if top := simd.Max(x); top > t.top {
-		t.raise(top)
+		shrink = t.raise(top)
 		t.best = from + simd.Index(x, top)
 	}
 	if want == 0 {
 		t.sum += simd.ExpSum(x, x, t.top)
-		return
+		return shrink
 	}
 	t.logits += simd.Sum64(x)
 	sum, dot, square := simd.ExpMoments(x, x, t.top)
 	t.sum, t.dot, t.square = t.sum+sum, t.dot+dot, t.square+square
+	return shrink
 }
 
-// raise makes the sums those of a greater top. e_v shrinks by f, and x_v − top by the step: Σ f·e_v·((x_v − old) − step).
-func (t *tally) raise(top float32) {
-	shrink := simd.Exp1(t.top - top)
+// raise makes the sums those of a greater top. e_v shrinks by f, which it returns, and x_v − top by the step: Σ f·e_v·((x_v − old) − step).
+func (t *tally) raise(top float32) (shrink float32) {
+	shrink = simd.Exp1(t.top - top)
 	if f := float64(shrink); f > 0 {
 		step := float64(top - t.top)
 		t.dot = float64(f * (t.dot - float64(step*float64(t.sum))))
@@ -69,9 +77,10 @@ func (t *tally) raise(top float32) {
 	}
 	t.sum = float32(t.sum * shrink)
 	t.top = top
+	return shrink
 }
 
-// predictAll fills in the scores of a batch.
+// predictAll fills in the scores of a batch, and, where a backward pass will ask for it, r.grads.logp.
 func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model.Scores, error) {
 	n := len(r.target)
 	s := newScores(n, want)
@@ -84,12 +93,25 @@ func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model
 		target := r.target[from:min(from+e.headRows, n)]
 		e.gatherHead(r, from, len(target))
 		for i := range target {
-			tallies[i] = tally{top: float32(math.Inf(-1))}
+			tallies[i] = tally{top: float32(math.Inf(-1)), slope: 1}
+		}
+		c, d := e.cfg.Hidden, &r.grads
+		var dLogp []float32
+		if d.logp != nil {
+			dLogp = d.logp[from*c:][:len(target)*c]
+			clear(dLogp)
 		}
 		e.headTiles(r, len(target), func(v, size int) {
-			e.loops.tallying = tallying{r.logits, e.headStride(), size, v, float32(e.cfg.LogitCap), target, tallies, want}
+			e.loops.tallying = tallying{r.logits, d.slopes, dLogp, e.headStride(), size, v, c, float32(e.cfg.LogitCap), target, tallies, want}
 			e.threads.Each(len(target), &e.loops.tallying)
+			if dLogp != nil {
+				e.headTileBackward(r, dLogp, v, size)
+			}
 		})
+		if dLogp != nil {
+			e.loops.pulling = pulling{&e.w.head.w, dLogp, d.tile, c, target, tallies}
+			e.threads.Each(len(target), &e.loops.pulling)
+		}
 		for i := range target {
 			r.lse[from+i] = tallies[i].finish(&s, from+i, target[i], e.cfg.Vocab)
 		}
@@ -97,22 +119,57 @@ func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model
 	return s, nil
 }
 
-// tallying adds a tile's logits to the tallies.
+// tallying adds a tile's logits to the tallies, and turns them into their e_v, or e_v·cap', where dLogp asks for it.
 type tallying struct {
-	logits             []float32 // (rows, size)
-	stride, size, from int
-	cap                float32
-	target             []int32
-	tallies            []tally
-	want               model.Want
+	logits, slopes        []float32 // (rows, size); the latter of the soft cap
+	dLogp                 []float32 // (rows, C) Σ e_v·cap'·W_v so far
+	stride, size, from, c int
+	cap                   float32
+	target                []int32
+	tallies               []tally
+	want                  model.Want
 }
 
 func (l *tallying) Row(i int) {
-	x := l.logits[i*l.stride:][:l.size]
+	t, x := &l.tallies[i], l.logits[i*l.stride:][:l.size]
+	var slopes []float32
 	if l.cap > 0 {
-		activation.SoftCap(x, l.cap, nil)
+		if l.dLogp != nil {
+			slopes = l.slopes[i*l.stride:][:l.size]
+		}
+		activation.SoftCap(x, l.cap, slopes)
 	}
-	l.tallies[i].add(x, l.from, l.target[i], l.want)
+	shrink := t.add(x, l.from, l.target[i], l.want)
+	if l.dLogp == nil {
+		return
+	}
+	if shrink != 1 {
+		simd.Scale(l.dLogp[i*l.c:][:l.c], shrink)
+	}
+	if l.cap > 0 {
+		simd.Mul(x, slopes)
+		if i := int(l.target[i]) - l.from; 0 <= i && i < l.size {
+			t.slope = slopes[i]
+		}
+	}
+}
+
+// pulling makes what tallying left in dLogp the gradient of a log-probability: cap'·W_target − Σ e_v·cap'·W_v / Σ e_v.
+type pulling struct {
+	w       *simd.Operand
+	dLogp   []float32 // (rows, C)
+	row     []float32 // (rows, C) for W_target
+	c       int
+	target  []int32
+	tallies []tally
+}
+
+func (l *pulling) Row(i int) {
+	t, d, row := &l.tallies[i], l.dLogp[i*l.c:][:l.c], l.row[i*l.c:][:l.c]
+	l.w.Row(row, int(l.target[i]))
+	simd.Scale(row, t.slope)
+	simd.Scale(d, -1/t.sum)
+	simd.Add(d, row)
 }
 
 func newScores(n int, want model.Want) model.Scores {
@@ -173,9 +230,18 @@ func (e *Engine) headTiles(r *run, n int, f func(v, size int)) {
 	}
 }
 
+// headTileBackward adds to dHead (n, C) what a tile's gradients, in r.logits, give.
+func (e *Engine) headTileBackward(r *run, dHead []float32, v, size int) {
+	c, tile := e.cfg.Hidden, r.grads.tile[:len(dHead)]
+	// A tile's sum is added whole: in one chain over the vocabulary, small probabilities would be lost beside the target's one.
+	dx := strided(r.logits, len(dHead)/c, size, e.headStride())
+	simd.Gemm(e.pool, tile, c, dx, e.w.head.w.Block(v, size, 0, c), false)
+	e.threads.Sum(dHead, dHead, tile)
+}
+
 // predictBackward takes the gradient of the log-probabilities to that of the last residual stream, in r.grads.x.
 func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) error {
-	c, d, cap := e.cfg.Hidden, &r.grads, float32(e.cfg.LogitCap)
+	c, d := e.cfg.Hidden, &r.grads
 	clear(d.x)
 	for from := 0; from < len(dLogp); from += e.headRows {
 		if err := ctx.Err(); err != nil {
@@ -183,19 +249,7 @@ func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) e
 		}
 		n := min(e.headRows, len(dLogp)-from)
 		e.gatherHead(r, from, n)
-		dHead := d.head[:n*c]
-		clear(dHead)
-		e.headTiles(r, n, func(v, size int) {
-			e.loops.descending = descending{r.logits, d.slopes, e.headStride(), size, v, cap, r.target[from:], r.lse[from:], dLogp[from:]}
-			e.threads.Each(n, &e.loops.descending)
-			// A tile's sum is added whole: in one chain over the vocabulary, small probabilities would be lost beside the target's one.
-			dx := strided(r.logits, n, size, e.headStride())
-			simd.Gemm(e.pool, d.tile, c, dx, e.w.head.w.Block(v, size, 0, c), false)
-			e.threads.Sum(dHead, dHead, d.tile)
-			if e.w.head.dw != nil {
-				simd.Gemm(e.pool, e.w.head.dw[v*c:], c, dx.T(), simd.Matrix(r.headNorm, n, c), true)
-			}
-		})
+		dHead := e.headBackward(r, from, dLogp[from:from+n])
 		// Rows of several completions share their prompt's last row, so gradients go to a place of their own before they are added.
 		into := r.headNorm[:n*c]
 		clear(into)
@@ -205,6 +259,35 @@ func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) e
 	}
 	return nil
 }
+
+// headBackward returns the gradient of the gathered rows, of tokens from on, and adds to that of the head's weights where they are trained.
+func (e *Engine) headBackward(r *run, from int, dLogp []float32) []float32 {
+	n, c, d := len(dLogp), e.cfg.Hidden, &r.grads
+	if d.logp != nil {
+		dHead := d.logp[from*c:][:n*c]
+		e.loops.scaling = scaling{dHead, dLogp, c}
+		e.threads.Each(n, &e.loops.scaling)
+		return dHead
+	}
+	dHead := d.head[:n*c]
+	clear(dHead)
+	e.headTiles(r, n, func(v, size int) {
+		e.loops.descending = descending{r.logits, d.slopes, e.headStride(), size, v, float32(e.cfg.LogitCap), r.target[from:], r.lse[from:], dLogp}
+		e.threads.Each(n, &e.loops.descending)
+		e.headTileBackward(r, dHead, v, size)
+		dx := strided(r.logits, n, size, e.headStride())
+		simd.Gemm(e.pool, e.w.head.dw[v*c:], c, dx.T(), simd.Matrix(r.headNorm, n, c), true)
+	})
+	return dHead
+}
+
+// scaling multiplies the rows of x, of c columns.
+type scaling struct {
+	x, by []float32
+	c     int
+}
+
+func (l *scaling) Row(i int) { simd.Scale(l.x[i*l.c:][:l.c], l.by[i]) }
 
 // descending turns a tile's logits into their gradient.
 type descending struct {

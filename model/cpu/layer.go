@@ -24,6 +24,8 @@ type loops struct {
 	activating   activating
 	deactivating deactivating
 	tallying     tallying
+	pulling      pulling
+	scaling      scaling
 	descending   descending
 
 	routing         routing
