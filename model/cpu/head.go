@@ -16,6 +16,7 @@ import (
 //
 // in tiles of tokens × vocabulary, with a running maximum and sum; so the logits of a batch never exist at once. Where W is trained the backward
 // pass computes each tile again: dx = dlogp·(onehot(target) − softmax(x)). Where it is not, all that is asked of dx is dx·W, and that is dlogp times
+// the pull of the token,
 //
 //	onehot(target)·W − softmax(x)·W
 //
@@ -80,7 +81,7 @@ func (t *tally) raise(top float32) (shrink float32) {
 	return shrink
 }
 
-// predictAll fills in the scores of a batch, and, where a backward pass will ask for it, r.grads.logp.
+// predictAll fills in the scores of a batch, and, where a backward pass will ask for it, r.grads.pulls.
 func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model.Scores, error) {
 	n := len(r.target)
 	s := newScores(n, want)
@@ -96,20 +97,20 @@ func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model
 			tallies[i] = tally{top: float32(math.Inf(-1)), slope: 1}
 		}
 		c, d := e.cfg.Hidden, &r.grads
-		var dLogp []float32
-		if d.logp != nil {
-			dLogp = d.logp[from*c:][:len(target)*c]
-			clear(dLogp)
+		var pulls []float32
+		if d.pulls != nil {
+			pulls = d.pulls[from*c:][:len(target)*c]
+			clear(pulls)
 		}
 		e.headTiles(r, len(target), func(v, size int) {
-			e.loops.tallying = tallying{r.logits, d.slopes, dLogp, e.headStride(), size, v, c, float32(e.cfg.LogitCap), target, tallies, want}
+			e.loops.tallying = tallying{r.logits, d.slopes, pulls, e.headStride(), size, v, c, float32(e.cfg.LogitCap), target, tallies, want}
 			e.threads.Each(len(target), &e.loops.tallying)
-			if dLogp != nil {
-				e.headTileBackward(r, dLogp, v, size)
+			if pulls != nil {
+				e.headTileBackward(r, pulls, v, size)
 			}
 		})
-		if dLogp != nil {
-			e.loops.pulling = pulling{&e.w.head.w, dLogp, d.tile, c, target, tallies}
+		if pulls != nil {
+			e.loops.pulling = pulling{&e.w.head.w, pulls, d.tile, c, target, tallies}
 			e.threads.Each(len(target), &e.loops.pulling)
 		}
 		for i := range target {
@@ -119,10 +120,10 @@ func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model
 	return s, nil
 }
 
-// tallying adds a tile's logits to the tallies, and turns them into their e_v, or e_v·cap', where dLogp asks for it.
+// tallying adds a tile's logits to the tallies, and turns them into their e_v, or e_v·cap', where pulls ask for it.
 type tallying struct {
 	logits, slopes        []float32 // (rows, size); the latter of the soft cap
-	dLogp                 []float32 // (rows, C) Σ e_v·cap'·W_v so far
+	pulls                 []float32 // (rows, C) Σ e_v·cap'·W_v so far, or nil
 	stride, size, from, c int
 	cap                   float32
 	target                []int32
@@ -134,17 +135,17 @@ func (l *tallying) Row(i int) {
 	t, x := &l.tallies[i], l.logits[i*l.stride:][:l.size]
 	var slopes []float32
 	if l.cap > 0 {
-		if l.dLogp != nil {
+		if l.pulls != nil {
 			slopes = l.slopes[i*l.stride:][:l.size]
 		}
 		activation.SoftCap(x, l.cap, slopes)
 	}
 	shrink := t.add(x, l.from, l.target[i], l.want)
-	if l.dLogp == nil {
+	if l.pulls == nil {
 		return
 	}
 	if shrink != 1 {
-		simd.Scale(l.dLogp[i*l.c:][:l.c], shrink)
+		simd.Scale(l.pulls[i*l.c:][:l.c], shrink)
 	}
 	if l.cap > 0 {
 		simd.Mul(x, slopes)
@@ -154,10 +155,10 @@ func (l *tallying) Row(i int) {
 	}
 }
 
-// pulling makes what tallying left in dLogp the gradient of a log-probability: cap'·W_target − Σ e_v·cap'·W_v / Σ e_v.
+// pulling makes the sums of tallying the pulls themselves: cap'·W_target − Σ e_v·cap'·W_v / Σ e_v.
 type pulling struct {
 	w       *simd.Operand
-	dLogp   []float32 // (rows, C)
+	pulls   []float32 // (rows, C)
 	row     []float32 // (rows, C) for W_target
 	c       int
 	target  []int32
@@ -165,7 +166,7 @@ type pulling struct {
 }
 
 func (l *pulling) Row(i int) {
-	t, d, row := &l.tallies[i], l.dLogp[i*l.c:][:l.c], l.row[i*l.c:][:l.c]
+	t, d, row := &l.tallies[i], l.pulls[i*l.c:][:l.c], l.row[i*l.c:][:l.c]
 	l.w.Row(row, int(l.target[i]))
 	simd.Scale(row, t.slope)
 	simd.Scale(d, -1/t.sum)
@@ -263,8 +264,8 @@ func (e *Engine) predictBackward(ctx context.Context, r *run, dLogp []float32) e
 // headBackward returns the gradient of the gathered rows, of tokens from on, and adds to that of the head's weights where they are trained.
 func (e *Engine) headBackward(r *run, from int, dLogp []float32) []float32 {
 	n, c, d := len(dLogp), e.cfg.Hidden, &r.grads
-	if d.logp != nil {
-		dHead := d.logp[from*c:][:n*c]
+	if d.pulls != nil {
+		dHead := d.pulls[from*c:][:n*c]
 		e.loops.scaling = scaling{dHead, dLogp, c}
 		e.threads.Each(n, &e.loops.scaling)
 		return dHead

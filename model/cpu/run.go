@@ -67,7 +67,7 @@ type gradients struct {
 	delta     []float32 // (T, H) attn·dattn of every head
 	gateUp    []float32 // (T or S, W)
 	ff        []float32 // (T or S, F)
-	logp      []float32 // (N, C) of a log-probability, to the normalized row that predicts it, where the head is not trained
+	pulls     []float32 // (N, C) where the head is not trained: see head.go
 	head      []float32 // (tokens of a head tile, C) where it is
 	tile      []float32 // (tokens of a head tile, C) what one tile adds to head
 	slopes    []float32 // a head tile: of the logits' soft cap
@@ -239,7 +239,7 @@ func (e *Engine) lay(r *run, c *arena.Cutter, s sizes, why purpose) {
 		x: c.Floats(t * m.Hidden), half: c.FloatsIf(m.Parallel || m.Norms != model.NormBefore, t*m.Hidden), norm: c.Floats(t * m.Hidden),
 		qkv: c.Floats(wide), unclipped: c.FloatsIf(m.ClipQKV > 0, wide), attn: c.Floats(t * m.Heads * m.HeadDim), delta: c.Floats(t * m.Heads),
 		gateUp: c.Floats(opened), ff: c.Floats(ff),
-		logp: c.FloatsIf(e.w.head.dw == nil, s.scored*m.Hidden), head: c.FloatsIf(e.w.head.dw != nil, headRows*m.Hidden),
+		pulls: c.FloatsIf(e.w.head.dw == nil, s.scored*m.Hidden), head: c.FloatsIf(e.w.head.dw != nil, headRows*m.Hidden),
 		tile:   c.Floats(headRows * m.Hidden),
 		slopes: c.FloatsIf(m.LogitCap > 0, headTile), slot: c.Floats(slots),
 	}
