@@ -67,6 +67,7 @@ func FuzzText(f *testing.F) {
 	f.Add("x.jsonl", gzipOf(line("A")), uint16(7))
 	f.Add("x.jsonl", zstdOf(line("A")), uint16(7))
 	f.Add("x.jsonl", "PAR1", uint16(7))
+	f.Add("x.jsonl", "PAR1PAR1PAR1", uint16(7)) // a footer of 827 MB
 	dir := f.TempDir()
 	maxZstdWindow = 1 << 20 // a frame of ten bytes may ask for this much
 	f.Fuzz(func(t *testing.T, name, text string, at uint16) {

@@ -8,6 +8,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
+	"github.com/steelyard-ml/steelyard/internal/parquetfile"
 	"github.com/steelyard-ml/steelyard/schemas"
 )
 
@@ -24,7 +25,7 @@ func recovered(err *error) {
 // openParquet reads the footer.
 func (f *file) openParquet() (pf *parquet.File, err error) {
 	defer recovered(&err)
-	return parquet.OpenFile(f.File, f.size, parquet.SkipBloomFilters(true), parquet.ReadBufferSize(1<<18))
+	return parquetfile.Open(f.File, f.size, parquet.SkipBloomFilters(true), parquet.ReadBufferSize(1<<18))
 }
 
 // groupEnds returns the row numbers at which ranges of about rangeBytes end: at row groups, and inside those that are much larger.

@@ -14,10 +14,11 @@ var table = []struct {
 	{".", nil},
 	{"schemas", nil},
 	{"storage/...", []string{"storage/..."}},
-	{"pairs", []string{"schemas", "storage"}},
-	{"cache/...", []string{"schemas", "storage", "cache/..."}},
+	{"pairs", []string{"schemas", "storage", "internal/parquetfile"}},
+	{"cache/...", []string{"schemas", "storage", "cache/...", "internal/parquetfile"}},
 	{"internal/simd/...", []string{"internal/simd/...", "internal/memory"}},
 	{"internal/memory", nil},
+	{"internal/parquetfile", nil},
 	{"internal/tol", nil},
 	{"internal/lint", nil},
 	{"internal/config", nil},
@@ -44,7 +45,7 @@ var exclusive = []struct {
 	may     []string
 }{
 	{"unsafe", []string{"internal/simd/...", "internal/memory"}},
-	{"github.com/parquet-go/parquet-go", []string{"pairs", "cache/..."}},
+	{"github.com/parquet-go/parquet-go", []string{"pairs", "cache/...", "internal/parquetfile"}},
 	{"github.com/spf13/cobra", []string{"cmd/..."}},
 	{"github.com/apache/beam/sdks/v2/go/pkg/beam/runners", []string{"runners/..."}},
 	{"github.com/apache/beam", []string{"transforms/...", "pipelines", "runners/...", "cmd/...", "bench"}},

@@ -10,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
+	"github.com/steelyard-ml/steelyard/internal/parquetfile"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
@@ -53,7 +54,7 @@ func (r *Reader[T]) check(size, rows int64, footer Footer, allowed []*parquet.Sc
 	}
 	var err error
 	// The page index is read where rows are.
-	r.file, err = parquet.OpenFile(r.src, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	r.file, err = parquetfile.Open(r.src, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return fmt.Errorf("its Parquet footer cannot be read: %w", err)
 	}

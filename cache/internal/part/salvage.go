@@ -8,6 +8,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/steelyard-ml/steelyard/internal/parquetfile"
 	"github.com/steelyard-ml/steelyard/schemas"
 	"github.com/steelyard-ml/steelyard/storage"
 )
@@ -57,7 +58,7 @@ func Salvage(ctx context.Context, st storage.Store, path string, each func(colum
 // openDamaged opens a file that has a footer and the columns of a part of values; nil if it has not.
 func openDamaged(src storage.Reader) (file *parquet.File, columns Columns) {
 	err := guard(func() (err error) {
-		file, err = parquet.OpenFile(src, src.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+		file, err = parquetfile.Open(src, src.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 		return err
 	})
 	if err != nil || checkCodecs(file) != nil {
