@@ -154,16 +154,8 @@ maxTail:
 	VMAXPS  Z0, Z1, Z0
 
 maxTree:
-	VEXTRACTF64X4 $1, Z0, Y1
-	VMAXPS        Y1, Y0, Y0
-	VEXTRACTF128  $1, Y0, X1
-	VMAXPS        X1, X0, X0
-	VMOVHLPS      X0, X0, X1
-	VMAXPS        X1, X0, X0
-	VMOVSHDUP     X0, X1
-	VMAXSS        X1, X0, X0
-	VXORPS        X1, X1, X1
-	VADDSS        X1, X0, X3        // -0 becomes +0
+	MAX512
+	VMOVAPS       X0, X3
 	VMOVSS        (R10), X0
 	VUCOMISS      X0, X3
 	JLS           exps              // no greater than the last top, X0

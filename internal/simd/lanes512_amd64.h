@@ -38,6 +38,19 @@ done:
 	VMOVSHDUP     X0, X1     \
 	VADDSS        X1, X0, X0
 
+// MAX512 sets X0 to the greatest lane of Z0, +0 where that is a zero. It uses X1.
+#define MAX512 \
+	VEXTRACTF64X4 $1, Z0, Y1 \
+	VMAXPS        Y1, Y0, Y0 \
+	VEXTRACTF128  $1, Y0, X1 \
+	VMAXPS        X1, X0, X0 \
+	VMOVHLPS      X0, X0, X1 \
+	VMAXPS        X1, X0, X0 \
+	VMOVSHDUP     X0, X1     \
+	VMAXSS        X1, X0, X0 \
+	VXORPS        X1, X1, X1 \
+	VADDSS        X1, X0, X0
+
 // TREE64 adds the float64 lanes 0-7 in A, 8-15 in B, in the same order, into the lowest lane of A, whose lower half is YA, XA. It uses Y1.
 #define TREE64(A, B, YA, XA) \
 	VADDPD        B, A, A    \

@@ -99,16 +99,7 @@ fours:
 	VMOVUPS       (SI), K1, Z13 // -Inf where there is no element
 	VMAXPS        Z0, Z13, Z0
 	DONE
-	VEXTRACTF64X4 $1, Z0, Y1
-	VMAXPS        Y1, Y0, Y0
-	VEXTRACTF128  $1, Y0, X1
-	VMAXPS        X1, X0, X0
-	VMOVHLPS      X0, X0, X1
-	VMAXPS        X1, X0, X0
-	VMOVSHDUP     X0, X1
-	VMAXSS        X1, X0, X0
-	VXORPS        X1, X1, X1
-	VADDSS        X1, X0, X0 // -0 becomes +0
+	MAX512
 	VMOVSS        X0, ret+24(FP)
 	VZEROUPPER
 	RET
