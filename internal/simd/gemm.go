@@ -8,8 +8,10 @@ import (
 
 // A blocking is how a product is cut, in elements, so that what is read often stays in a cache near by.
 type blocking struct {
-	m, n, k int
-	away    int // more packed elements of B than these have left L2 when they are read again
+	m, n, k int // the most rows of A, columns of B, and of K, of a block
+	whole   int // K of up to so many is one block
+	a       int // elements of a block of A: where K is long, it has fewer rows
+	away    int // more packed elements of B than these have left L2 when they are read again, as much else passes through it
 }
 
 // block is the active level's blocking on this machine. No result depends on it.
@@ -19,19 +21,34 @@ var block = blockingOf(table, hostCaches())
 type caches struct{ l1, l2, l3 int }
 
 // blockingOf cuts for a level's tile. A panel of B, k×nr, is read once a tile: the narrow tiles read it so often that it must stay in L1,
-// with room for what passes through; a tile of 32 columns is content with L2. A block of A, m×k, takes no more than a third of L2, which a core's
-// other thread may use as well; a block of B, k×n, a sixth of L3, which other cores use too, or what 512 columns take.
+// with room for what passes through; a tile of 32 columns is content with L2, and then K may be half as long again before it is cut, as what is
+// not cut is written once and shared by threads a block of rows at a time. A block of A takes no more than a third of L2, which a core's other
+// thread may use as well; a block of B, k×n, a sixth of L3, which other cores use too, or what 512 columns take.
 func blockingOf(t *kernels, c caches) blocking {
 	const size, m = 4, 144 // a multiple of every mr
 	panel := c.l1 * 5 / 8
 	if t.nr >= 32 {
 		panel = c.l2 / 8
 	}
-	k := min(panel/(size*t.nr), c.l2/3/(size*m))
-	k = min(max(k&^31, 128), 640)
-	n := min(max(c.l3/6/(size*k)&^31, 512), 1536)
-	return blocking{m: m, n: n, k: k, away: c.l2 / size}
+	a := c.l2 / 3 / size
+	k := min(panel/(size*t.nr), a/m)
+	k = min(max(k&^31, 128), 1024)
+	whole := k
+	if t.nr >= 32 {
+		whole = k * 3 / 2
+	}
+	n := min(max(c.l3/6/(size*whole)&^31, 512), 1536)
+	return blocking{m: m, n: n, k: k, whole: whole, a: a, away: c.l2 / 2 / size}
 }
+
+// downK is the most of K at a time where A lies column by column: each element of K is another row of it, and often another page.
+const downK = 640
+
+// leastRows is what a block of A has whatever K is; its rows are a multiple of that, which is one of every mr.
+const leastRows = 48
+
+// rows returns the most rows of a block of A where blocks of K have so many elements.
+func (b *blocking) rows(k int) int { return min(max(b.a/k/leastRows*leastRows, leastRows), b.m) }
 
 // kBlock returns the length of the block of K that begins at k0: K is cut evenly into blocks of at most so many. No result depends on where.
 func kBlock(k0, k, most int) int {
@@ -53,8 +70,9 @@ type Workspace struct {
 
 // WorkspaceBytes returns what the buffers of a thread's products take at the most.
 func WorkspaceBytes() int64 {
-	panels := block.m + roundUp(block.n, table.nr) + table.mr + table.nr // with both edges
-	return 4 * (int64(panels)*int64(block.k) + maxTile*stripK)
+	a := min(max(block.a, leastRows*block.whole), block.m*block.whole)
+	others := roundUp(block.n, table.nr) + table.mr + table.nr // B's, and both edges
+	return 4 * (int64(a) + int64(others)*int64(block.whole) + maxTile*stripK)
 }
 
 // grow returns a buffer of n elements, the one given when it is long enough.
@@ -158,6 +176,7 @@ type factors struct {
 	add    bool
 	k      int // of pairs: half as many
 	kBlock int // the most of K at a time
+	rows   int // the most rows of C
 	column columnKernel
 
 	sharing int  // rows of C, or of the largest part of it: they may share what is packed of B
@@ -169,10 +188,16 @@ func factorsOf(c []float32, ldc int, a, b Operand, add bool, sharing int) factor
 	if a.pairs {
 		f.k, f.column = (a.Cols+1)/2, table.columnPairs
 	}
-	if inPlace(&f.bt, a.Rows) && f.k > 4*directK {
+	switch {
+	case inPlace(&f.bt, a.Rows) && f.k > 4*directK:
 		f.kBlock = directK
+	case a.Trans:
+		f.kBlock = min(block.k, downK)
+	case f.k <= block.whole:
+		f.kBlock = max(f.k, 1)
 	}
-	f.keep = sharing > block.m && f.k <= block.k && b.Cols <= block.n
+	f.rows = block.rows(f.kBlock)
+	f.keep = sharing > f.rows && f.k <= f.kBlock && b.Cols <= block.n
 	return f
 }
 
@@ -189,7 +214,7 @@ func gemm(w *Workspace, c []float32, ldc int, a, b *Operand, add bool) {
 // blocks returns how many blocks of rows C is cut into for multiply: one where B is not kept.
 func (f *factors) blocks() int {
 	if f.keep {
-		return (f.a.Rows + block.m - 1) / block.m
+		return (f.a.Rows + f.rows - 1) / f.rows
 	}
 	return min(f.a.Rows, 1)
 }
@@ -200,8 +225,8 @@ func (f *factors) multiply(w *Workspace, i, next int) {
 	first, end, n := 0, f.a.Rows, f.bt.Rows
 	sharing := end
 	if f.keep {
-		first, sharing = i*block.m, f.sharing
-		end = min(first+block.m, end)
+		first, sharing = i*f.rows, f.sharing
+		end = min(first+f.rows, end)
 	}
 	if f.k == 0 && !f.add {
 		for i := first; i < end; i++ {
@@ -213,14 +238,14 @@ func (f *factors) multiply(w *Workspace, i, next int) {
 		for k0 := 0; k0 < f.k; {
 			k := kBlock(k0, f.k, f.kBlock)
 			if !f.keep || !w.keeps {
-				w.kept, w.keeps = bPanels(w, &f.bt, j0, nb, k0, k, sharing), f.keep
+				w.kept, w.keeps = bPanels(w, &f.bt, j0, nb, k0, k, sharing, f.rows), f.keep
 			}
-			for i0 := first; i0 < end; i0 += block.m {
-				then := i0 + block.m
+			for i0 := first; i0 < end; i0 += f.rows {
+				then := i0 + f.rows
 				if f.keep {
-					then = next * block.m
+					then = next * f.rows
 				}
-				f.addBlock(w, i0, min(block.m, end-i0), j0, nb, k0, k, then)
+				f.addBlock(w, i0, min(f.rows, end-i0), j0, nb, k0, k, then)
 			}
 			k0 += k
 		}
@@ -233,7 +258,7 @@ func (f *factors) addBlock(w *Workspace, i0, m, j0, n, k0, k, then int) {
 	a := aPanels(w, &f.a, i0, m, k0, k, f.bt.Rows)
 	w.nextA = ahead{}
 	if then >= 0 {
-		w.nextA = aheadOf(&f.a, then, min(block.m, f.a.Rows-then), k0, k)
+		w.nextA = aheadOf(&f.a, then, min(f.rows, f.a.Rows-then), k0, k)
 	}
 	macro(w, f.column, f.c[i0*f.ldc+j0:], f.ldc, &a, &w.kept, m, n, k, f.add || k0 > 0)
 	w.kept.pending, w.kept.source = false, Operand{} // all of B's panels are packed now
@@ -330,7 +355,6 @@ func (q *queue) take(last bool) (int, bool) {
 // macro multiplies panels: all bands of A with one panel of B, which stays in a cache, then the next.
 func macro(w *Workspace, column columnKernel, c []float32, ldc int, a, b *panels, m, n, k int, add bool) {
 	mr, nr := table.mr, table.nr
-	turn := mr * max(1, 384/k) // rows of C of a call
 	for j := 0; j < n; j += nr {
 		b.pack(w, j/nr, nr)
 		if b.below > 0 {
@@ -338,17 +362,14 @@ func macro(w *Workspace, column columnKernel, c []float32, ldc int, a, b *panels
 		}
 		w.nextB = b.next(j/nr, nr)
 		bd, _, ldb := b.band(j / nr)
+		next := &w.nextB
+		if next.rows == 0 {
+			next = &w.nextA
+		}
 		for i, rows := 0, 0; i < m; i += rows {
-			rows = min(turn, m-i)
+			rows = m - i
 			if whole := a.whole * mr; i < whole {
 				rows = min(rows, whole-i)
-			}
-			if then := i + rows; add && then < m {
-				table.prefetch(uintptr(unsafe.Pointer(&c[then*ldc+j])), 4*ldc, min(mr, m-then), 4*min(nr, n-j))
-			}
-			next := &w.nextB
-			if next.rows == 0 {
-				next = &w.nextA
 			}
 			ad, ras, cas := a.band(i / mr)
 			column(rows, min(nr, n-j), k, ad, a.step, ras, cas, bd, ldb, c[i*ldc+j:], ldc, add, next)

@@ -118,18 +118,29 @@ func eachLevel(t *testing.T, f func(t *testing.T)) {
 
 // TestBlocking holds the blocks that were measured on hosts of two kinds.
 func TestBlocking(t *testing.T) {
+	wide, narrow := &kernels{mr: 12, nr: 32}, &kernels{mr: 6, nr: 16}
+	zen4, emerald := caches{32 << 10, 1 << 20, 32 << 20}, caches{48 << 10, 2 << 20, 300 << 20}
 	for _, tc := range []struct {
-		name string
-		host caches
-		k, n int
+		name        string
+		tile        *kernels
+		host        caches
+		n, k, whole int
+		rows        map[int]int // of a block of A, for blocks of so many of K
 	}{
-		{"Zen 4", caches{32 << 10, 1 << 20, 32 << 20}, 576, 1536},
-		{"Emerald Rapids", caches{48 << 10, 2 << 20, 300 << 20}, 640, 1536},
-		{"a small third-level cache", caches{32 << 10, 1 << 20, 8 << 20}, 576, 576},
-		{"tiny caches", caches{8 << 10, 64 << 10, 1 << 20}, 128, 512},
+		{"Zen 4", wide, zen4, 1536, 576, 864, map[int]int{64: 144, 576: 144, 864: 96}},
+		{"Emerald Rapids", wide, emerald, 1536, 1024, 1536, map[int]int{576: 144, 1024: 144, 1536: 96}},
+		{"Emerald Rapids, AVX2", narrow, emerald, 1536, 480, 480, map[int]int{480: 144}},
+		{"a small third-level cache", wide, caches{32 << 10, 1 << 20, 8 << 20}, 512, 576, 864, nil},
+		{"tiny caches", wide, caches{8 << 10, 64 << 10, 1 << 20}, 512, 128, 192, map[int]int{32: 144, 128: 48, 192: 48}},
 	} {
-		if got := blockingOf(&kernels{mr: 12, nr: 32}, tc.host); got.m != 144 || got.k != tc.k || got.n != tc.n {
-			t.Errorf("%s: blocks are of %d×%d×%d, want 144×%d×%d", tc.name, got.m, got.n, got.k, tc.n, tc.k)
+		got := blockingOf(tc.tile, tc.host)
+		if got.n != tc.n || got.k != tc.k || got.whole != tc.whole {
+			t.Errorf("%s: %d columns, %d of K, whole up to %d; want %d, %d, %d", tc.name, got.n, got.k, got.whole, tc.n, tc.k, tc.whole)
+		}
+		for k, want := range tc.rows {
+			if rows := got.rows(k); rows != want {
+				t.Errorf("%s: a block of A has %d rows for %d of K, want %d", tc.name, rows, k, want)
+			}
 		}
 	}
 }
@@ -276,9 +287,9 @@ func TestKept(t *testing.T) {
 		defer pools[len(pools)-1].Close()
 	}
 	eachLevel(t, func(t *testing.T) {
-		block.m, block.n, block.k = 2*table.mr, 1024, 64 // on any host
+		block.m, block.n, block.k, block.whole = 2*table.mr, 1024, 64, 96 // on any host
 		r := rand.New(rand.NewPCG(19, 20))
-		for i, s := range [][3]int{{300, 33, 100}, {131, 5, 577}, {170, 64, 600}} { // M, K, N
+		for i, s := range [][3]int{{300, 33, 100}, {131, 5, 577}, {170, 64, 600}, {200, 90, 70}} { // M, K, N
 			a, b := randomOperand(r, F32, s[0], s[1], i == 1), randomOperand(r, F32, s[1], s[2], i == 2)
 			if f := factorsOf(nil, 0, a, b, false, s[0]); !f.keep {
 				t.Fatalf("%v: B is not kept: this tests nothing", s)
@@ -330,14 +341,13 @@ func TestWorkspaceBytes(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		was := block
 		defer func() { block = was }()
-		block = blocking{m: 144, n: 512, k: 128, away: was.away}
-		m, n, k := 2*block.m+1, block.n+1, 2*block.k-1
+		block = blocking{m: 144, n: 512, k: 128, whole: 192, a: 144 * 128, away: was.away}
+		m, n := 2*block.m+1, block.n+1
 		var w Workspace
-		for _, trans := range []bool{false, true} {
+		for _, k := range []int{2*block.k - 1, block.whole} {
 			a, b := Matrix(make([]float32, m*k), m, k), Matrix(make([]float32, n*k), n, k).T()
-			if trans {
-				a, b = Matrix(make([]float32, m*k), k, m).T(), Matrix(make([]float32, n*k), k, n)
-			}
+			GemmSeq(&w, make([]float32, m*n), n, a, b, false)
+			a, b = Matrix(make([]float32, m*k), k, m).T(), Matrix(make([]float32, n*k), k, n)
 			GemmSeq(&w, make([]float32, m*n), n, a, b, false)
 		}
 		most := WorkspaceBytes()

@@ -154,9 +154,9 @@ func aPanels(ws *Workspace, a *Operand, i0, m, k0, k, n int) panels {
 	return packInto(ws, &ws.a, a, i0, m, k0, k, mr)
 }
 
-// bPanels returns the panels of n columns of B, for m rows of C. They are packed when they are used: in one place, where there is one block of rows,
-// as the next panel may take the last one's.
-func bPanels(ws *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
+// bPanels returns the panels of n columns of B, for m rows of C, of which a block has so many. They are packed when they are used: in one place,
+// where there is one block of rows, as the next panel may take the last one's.
+func bPanels(ws *Workspace, bt *Operand, j0, n, k0, k, m, rows int) panels {
 	nr := table.nr
 	if inPlace(bt, m) {
 		p := direct(ws, &ws.bEdge, bt, j0, n, k0, k, nr)
@@ -164,7 +164,7 @@ func bPanels(ws *Workspace, bt *Operand, j0, n, k0, k, m int) panels {
 		return p
 	}
 	p := panels{ras: 1, cas: nr, whole: roundUp(n, nr) / nr, pending: true, source: *bt, at: j0, rows: n, k0: k0, k: k}
-	if m > block.m {
+	if m > rows {
 		p.step = k * nr
 	}
 	p.data = grow(&ws.b, p.step*(p.whole-1)+k*nr)
