@@ -287,9 +287,12 @@ func TestKept(t *testing.T) {
 		defer pools[len(pools)-1].Close()
 	}
 	eachLevel(t, func(t *testing.T) {
-		block.m, block.n, block.k, block.whole = 2*table.mr, 1024, 64, 96 // on any host
 		r := rand.New(rand.NewPCG(19, 20))
-		for i, s := range [][3]int{{300, 33, 100}, {131, 5, 577}, {170, 64, 600}, {200, 90, 70}} { // M, K, N
+		for i, s := range [][3]int{{300, 33, 100}, {131, 5, 577}, {170, 64, 600}, {200, 90, 70}, {100, 90, 70}} { // M, K, N
+			block = blocking{m: 2 * table.mr, n: 1024, k: 64, whole: 96, a: 48 * 96, away: 1000} // on any host
+			if i == 4 {
+				block.m = 144 // but for so long a K a block has 48 rows
+			}
 			a, b := randomOperand(r, F32, s[0], s[1], i == 1), randomOperand(r, F32, s[1], s[2], i == 2)
 			if f := factorsOf(nil, 0, a, b, false, s[0]); !f.keep {
 				t.Fatalf("%v: B is not kept: this tests nothing", s)
