@@ -26,15 +26,15 @@ type caches struct{ l1, l2, l3 int }
 // thread may use as well; a block of B, k×n, a sixth of L3, which other cores use too, or what 512 columns take.
 func blockingOf(t *kernels, c caches) blocking {
 	const size, m = 4, 144 // a multiple of every mr
-	panel := c.l1 * 5 / 8
-	if t.nr >= 32 {
+	panel, wide := c.l1*5/8, t.nr >= 32
+	if wide {
 		panel = c.l2 / 8
 	}
 	a := c.l2 / 3 / size
 	k := min(panel/(size*t.nr), a/m)
 	k = min(max(k&^31, 128), 1024)
 	whole := k
-	if t.nr >= 32 {
+	if wide {
 		whole = k * 3 / 2
 	}
 	n := min(max(c.l3/6/(size*whole)&^31, 512), 1536)
@@ -363,7 +363,7 @@ func macro(w *Workspace, column columnKernel, c []float32, ldc int, a, b *panels
 		w.nextB = b.next(j/nr, nr)
 		bd, _, ldb := b.band(j / nr)
 		next := &w.nextB
-		if next.rows == 0 {
+		if next.rows == 0 { // so A's next block is fetched where B's panels are not
 			next = &w.nextA
 		}
 		for i, rows := 0, 0; i < m; i += rows {

@@ -27,29 +27,25 @@ body:
 	JG     loop    \
 done:
 
-// TREE512 adds the lanes of Z0: l and l+8, l and l+4, l and l+2, l and l+1. It uses X1.
-#define TREE512 \
+// FOLD512 folds the lanes of Z0 into the lowest: l and l+8, l and l+4, l and l+2, l and l+1. It uses X1.
+#define FOLD512(packed, single) \
 	VEXTRACTF64X4 $1, Z0, Y1 \
-	VADDPS        Y1, Y0, Y0 \
+	packed        Y1, Y0, Y0 \
 	VEXTRACTF128  $1, Y0, X1 \
-	VADDPS        X1, X0, X0 \
+	packed        X1, X0, X0 \
 	VMOVHLPS      X0, X0, X1 \
-	VADDPS        X1, X0, X0 \
+	packed        X1, X0, X0 \
 	VMOVSHDUP     X0, X1     \
-	VADDSS        X1, X0, X0
+	single        X1, X0, X0
+
+// TREE512 adds the lanes of Z0 into X0. It uses X1.
+#define TREE512 FOLD512(VADDPS, VADDSS)
 
 // MAX512 sets X0 to the greatest lane of Z0, +0 where that is a zero. It uses X1.
 #define MAX512 \
-	VEXTRACTF64X4 $1, Z0, Y1 \
-	VMAXPS        Y1, Y0, Y0 \
-	VEXTRACTF128  $1, Y0, X1 \
-	VMAXPS        X1, X0, X0 \
-	VMOVHLPS      X0, X0, X1 \
-	VMAXPS        X1, X0, X0 \
-	VMOVSHDUP     X0, X1     \
-	VMAXSS        X1, X0, X0 \
-	VXORPS        X1, X1, X1 \
-	VADDSS        X1, X0, X0
+	FOLD512(VMAXPS, VMAXSS) \
+	VXORPS X1, X1, X1       \
+	VADDSS X1, X0, X0
 
 // TREE64 adds the float64 lanes 0-7 in A, 8-15 in B, in the same order, into the lowest lane of A, whose lower half is YA, XA. It uses Y1.
 #define TREE64(A, B, YA, XA) \
