@@ -7,48 +7,96 @@
 	LONG $(0x62 | (((1^((d>>3)&1))<<7 | (1^((s2>>4)&1))<<6 | (1^((s2>>3)&1))<<5 | (1^((d>>4)&1))<<4 | 2)<<8) | (((15^(s1&15))<<3 | 6)<<16) | ((0x40 | (1^((s1>>4)&1))<<3)<<24)) \
 	WORD $(0x52 | (0xc0 | (d&7)<<3 | (s2&7))<<8)
 
-// Three rows of pairs of bfloat16 numbers: six products.
-#define ROWS3(a, c0, c1, c2, c3, c4, c5) \
-	VBROADCASTSS (a), Z2         \
-	VBROADCASTSS (a)(RAS*1), Z3  \
-	VBROADCASTSS (a)(RAS*2), Z4  \
-	DP(c0, 2, 0)      \ // c[i] += a[i]*b
-	DP(c1, 2, 1)      \
-	ADDQ         CAS, a          \
-	DP(c2, 3, 0)      \
-	DP(c3, 3, 1)      \
-	DP(c4, 4, 0)      \
-	DP(c5, 4, 1)
+// A row of A by the row of B.
+#define ROW(a, z, n, c0, c1, c2) \
+	VBROADCASTSS a, z \
+	DP(c0, n, 0)      \
+	DP(c1, n, 1)      \
+	DP(c2, n, 2)
 
-// One l of a tile of 12, 6 and 3 rows.
-#define STEP12 \
-	LOADB                                       \
-	ROWS3(A0, 8, 9, 10, 11, 12, 13)       \
-	ROWS3(A3, 14, 15, 16, 17, 18, 19)     \
-	ROWS3(A6, 20, 21, 22, 23, 24, 25)     \
-	ROWS3(A9, 26, 27, 28, 29, 30, 31)
+// One l of a tile of 3, 6 and 8 rows.
+#define STEP3 \
+	LOADB                               \
+	ROW((A0), Z3, 3, 8, 9, 10)          \
+	ROW((A0)(RAS*1), Z4, 4, 11, 12, 13) \
+	ROW((A0)(RAS*2), Z5, 5, 14, 15, 16) \
+	ADDQ CAS, A0
 
 #define STEP6 \
-	LOADB                                   \
-	ROWS3(A0, 8, 9, 10, 11, 12, 13)   \
-	ROWS3(A3, 14, 15, 16, 17, 18, 19)
+	STEP3                               \
+	ROW((A3), Z6, 6, 17, 18, 19)        \
+	ROW((A3)(RAS*1), Z7, 7, 20, 21, 22) \
+	ROW((A3)(RAS*2), Z3, 3, 23, 24, 25) \
+	ADDQ CAS, A3
 
-#define STEP3 \
-	LOADB                                 \
-	ROWS3(A0, 8, 9, 10, 11, 12, 13)
+#define STEP8 \
+	STEP6                               \
+	ROW((A6), Z4, 4, 26, 27, 28)        \
+	ROW((A6)(RAS*1), Z5, 5, 29, 30, 31) \
+	ADDQ CAS, A6
+
+// The same of 32 columns.
+#define ROW2(a, z, n, c0, c1) \
+	VBROADCASTSS a, z \
+	DP(c0, n, 0)      \
+	DP(c1, n, 1)
+
+#define STEP2 \
+	VMOVUPS (B), Z0                  \
+	VMOVUPS 64(B), Z1                \
+	ADDQ LDB, B                      \
+	ROW2((A0), Z3, 3, 8, 9)          \
+	ROW2((A0)(RAS*1), Z4, 4, 11, 12) \
+	ROW2((A0)(RAS*2), Z5, 5, 14, 15) \
+	ADDQ CAS, A0                     \
+	ROW2((A3), Z6, 6, 17, 18)        \
+	ROW2((A3)(RAS*1), Z7, 7, 20, 21) \
+	ROW2((A3)(RAS*2), Z3, 3, 23, 24) \
+	ADDQ CAS, A3                     \
+	ROW2((A6), Z4, 4, 26, 27)        \
+	ROW2((A6)(RAS*1), Z5, 5, 29, 30) \
+	ADDQ CAS, A6
+
+// The same of 16 columns.
+#define ROW1(a, z, n, c0) \
+	VBROADCASTSS a, z \
+	DP(c0, n, 0)
+
+#define STEP1 \
+	VMOVUPS (B), Z0              \
+	ADDQ LDB, B                  \
+	ROW1((A0), Z3, 3, 8)         \
+	ROW1((A0)(RAS*1), Z4, 4, 11) \
+	ROW1((A0)(RAS*2), Z5, 5, 14) \
+	ADDQ CAS, A0                 \
+	ROW1((A3), Z6, 6, 17)        \
+	ROW1((A3)(RAS*1), Z7, 7, 20) \
+	ROW1((A3)(RAS*2), Z3, 3, 23) \
+	ADDQ CAS, A3                 \
+	ROW1((A6), Z4, 4, 26)        \
+	ROW1((A6)(RAS*1), Z5, 5, 29) \
+	ADDQ CAS, A6
 
 // func columnPairsAVX512(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool, next *ahead)
 TEXT ·columnPairsAVX512(SB), NOSPLIT, $40-152
 	BEGINTILES
+	KORTESTW K2, K2
+	JZ    sixteen
+	KORTESTW K3, K3
+	JZ    thirtytwo
 	CMPQ  ROWS, $3
 	JLE   three
 	CMPQ  ROWS, $6
 	JLE   six
-	LOOP12(STEP12)
+	LOOP8(STEP8)
 six:
 	LOOP(STEP6, four6, rest6, one6, store)
 three:
 	LOOP(STEP3, four3, rest3, one3, store)
+thirtytwo:
+	LOOP(STEP2, four2, rest2, one2, store)
+sixteen:
+	LOOP(STEP1, four1, rest1, one1, store)
 	ENDTILES
 
 // func roundPairs16AVX512(dst, src []float32): a positive multiple of 16 elements of src

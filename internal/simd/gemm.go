@@ -21,12 +21,12 @@ var block = blockingOf(table, hostCaches())
 type caches struct{ l1, l2, l3 int }
 
 // blockingOf cuts for a level's tile. A panel of B, k×nr, is read once a tile: the narrow tiles read it so often that it must stay in L1,
-// with room for what passes through; a tile of 32 columns is content with L2, and then K may be half as long again before it is cut, as what is
+// with room for what passes through; a tile of 48 columns is content with L2, and then K may be half as long again before it is cut, as what is
 // not cut is written once and shared by threads a block of rows at a time. A block of A takes no more than a third of L2, which a core's other
 // thread may use as well; a block of B, k×n, a sixth of L3, which other cores use too, or what 512 columns take.
 func blockingOf(t *kernels, c caches) blocking {
 	const size, m = 4, 144 // a multiple of every mr
-	panel, wide := c.l1*5/8, t.nr >= 32
+	panel, wide := c.l1*5/8, t.nr > 16
 	if wide {
 		panel = c.l2 / 8
 	}
@@ -354,25 +354,31 @@ func (q *queue) take(last bool) (int, bool) {
 
 // macro multiplies panels: all bands of A with one panel of B, which stays in a cache, then the next.
 func macro(w *Workspace, column columnKernel, c []float32, ldc int, a, b *panels, m, n, k int, add bool) {
-	mr, nr := table.mr, table.nr
-	for j := 0; j < n; j += nr {
-		b.pack(w, j/nr, nr)
-		if b.below > 0 {
-			table.prefetch(uintptr(unsafe.Pointer(&b.data[j/nr*b.step+k*b.cas])), 4*b.cas, b.below, 4*min(nr, n-j))
+	mr := table.mr
+	for j := 0; j < n; {
+		width, after := table.width(n-j), 0
+		cols, then := min(width, n-j), j+width
+		if then < n {
+			after = table.width(n - then)
 		}
-		w.nextB = b.next(j/nr, nr)
-		bd, _, ldb := b.band(j / nr)
+		b.pack(w, j, width)
+		if b.below > 0 {
+			table.prefetch(uintptr(unsafe.Pointer(&b.data[j*b.each+k*b.cas])), 4*b.cas, b.below, 4*cols)
+		}
+		w.nextB = b.next(then, after)
+		bd, _, ldb := b.band(j, width)
 		next := &w.nextB
 		if next.rows == 0 { // so A's next block is fetched where B's panels are not
 			next = &w.nextA
 		}
 		for i, rows := 0, 0; i < m; i += rows {
 			rows = m - i
-			if whole := a.whole * mr; i < whole {
-				rows = min(rows, whole-i)
+			if i < a.whole {
+				rows = min(rows, a.whole-i)
 			}
-			ad, ras, cas := a.band(i / mr)
-			column(rows, min(nr, n-j), k, ad, a.step, ras, cas, bd, ldb, c[i*ldc+j:], ldc, add, next)
+			ad, ras, cas := a.band(i, mr)
+			column(rows, cols, k, ad, a.each*mr, ras, cas, bd, ldb, c[i*ldc+j:], ldc, add, next)
 		}
+		j = then
 	}
 }

@@ -148,7 +148,7 @@ func TestBlocking(t *testing.T) {
 func TestGemm(t *testing.T) {
 	shapes := [][3]int{ // M, K, N
 		{1, 1, 1}, {1, 7, 33}, {5, 3, 15}, {6, 8, 16}, {7, 9, 17}, {12, 1, 31}, {13, 64, 64}, {64, 64, 128},
-		{65, 321, 70}, {3, 700, 290}, {150, 40, 300}, {0, 3, 4}, {4, 0, 5}, {4, 3, 0}, {2, 5, 4099},
+		{65, 321, 70}, {3, 700, 290}, {9, 5, 50}, {40, 20, 96}, {23, 6, 112}, {150, 40, 300}, {0, 3, 4}, {4, 0, 5}, {4, 3, 0}, {2, 5, 4099},
 	}
 	types := [][2]DType{{F32, F32}, {F32, BF16}, {F16, F32}, {BF16, F16}, {F32, Code4}, {Code4, F32}, {F32, F32}}
 	pool := NewPool(3)
@@ -211,7 +211,7 @@ func TestGemmSpecials(t *testing.T) {
 func TestPackPanels(t *testing.T) {
 	r := rand.New(rand.NewPCG(17, 18))
 	eachLevel(t, func(t *testing.T) {
-		for _, w := range []int{table.mr, table.nr} {
+		for _, w := range []int{table.mr, 16, 32, table.nr} {
 			src := normals(r, 70*70)
 			raw := make([]uint16, 70*70)
 			for i := range raw {
@@ -231,6 +231,45 @@ func TestPackPanels(t *testing.T) {
 					diff(t, "bfloat16 "+what, got.v, want)
 					got.intact(t, what)
 				}
+			}
+		}
+	})
+}
+
+// TestPackDown packs A that lies column by column, in bands at once where the level can, and panel by panel.
+func TestPackDown(t *testing.T) {
+	const m, k = 2*downRows + 13, 21
+	eachLevel(t, func(t *testing.T) {
+		a := randomOperand(rand.New(rand.NewPCG(21, 22)), F32, m, k, true)
+		w := table.mr
+		got, want := make([]float32, roundUp(m, w)*k), make([]float32, roundUp(m, w)*k)
+		packPanels(got, make([]float32, maxTile*stripK), &a, 0, m, 0, k, w)
+		for i := range m {
+			for l := range k {
+				want[i/w*w*k+l*w+i%w] = a.F32[l*a.Stride+i]
+			}
+		}
+		diff(t, "panels", got, want)
+	})
+}
+
+// TestWidths cuts every number of columns: the tiles' widths are multiples of readColumns, cover the columns, and lastColumn is where the last begins.
+func TestWidths(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for n := 1; n < 300; n++ {
+			j, last := 0, 0
+			for j < n {
+				width := table.width(n - j)
+				if width <= 0 || width > table.nr || width%readColumns != 0 {
+					t.Fatalf("%d columns are left: a tile of %d", n-j, width)
+				}
+				last, j = j, j+width
+			}
+			if j-n >= readColumns {
+				t.Errorf("%d columns in tiles of %d", n, j)
+			}
+			if got := table.lastColumn(n); got != last {
+				t.Errorf("%d columns: the last tile begins at %d, want %d", n, got, last)
 			}
 		}
 	})
@@ -314,18 +353,18 @@ func TestKept(t *testing.T) {
 // them, ends within a tile.
 func TestAhead(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		if table.mr != 12 {
+		if table.mr != 8 {
 			t.Skip("this level's kernel goes on by pass itself, or fetches nothing")
 		}
 		data := make([]float32, 64*100)
-		a, b, c := make([]float32, 12*96), make([]float32, 96*32), make([]float32, 12*32)
-		for _, strides := range [][2]int{{1, 12}, {96, 1}} { // of packed panels, and of others
+		a, b, c := make([]float32, 8*96), make([]float32, 96*48), make([]float32, 8*48)
+		for _, strides := range [][2]int{{1, 8}, {96, 1}} { // of packed panels, and of others
 			for _, bytes := range []int{4, 64, 200, 640} {
 				for _, rows := range []int{1, 3, 64} {
 					got := aheadAt(unsafe.Pointer(&data[0]), 400, bytes, rows)
 					want := got
 					for _, k := range []int{3, 4, 17, 96} {
-						table.column(12, 32, k, a, 0, strides[0], strides[1], b, 32, c, 32, false, &got)
+						table.column(8, 48, k, a, 0, strides[0], strides[1], b, 48, c, 48, false, &got)
 						for line := 0; line < k/4 && want.rows > 0; line++ {
 							want.pass(1)
 						}

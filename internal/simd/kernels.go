@@ -58,10 +58,31 @@ const ClassBF16 = "bf16pairs/1"
 // A columnKernel computes a column of tiles of a product: see columnGeneric. It may have lines of next fetched meanwhile, and then goes on in it.
 type columnKernel func(rows, cols, k int, a []float32, step, ras, cas int, b []float32, ldb int, c []float32, ldc int, add bool, next *ahead)
 
+// readColumns is how many columns a tile reads of B at a time, at any level: also where C has fewer.
+const readColumns = 16
+
+// width returns the columns of the next tile where n are left: of its panel.
+func (t *kernels) width(n int) int {
+	if n > t.nr && n <= t.twins {
+		return t.twins / 2
+	}
+	return min(roundUp(n, readColumns), t.nr)
+}
+
+// lastColumn returns where the last tile of n columns begins.
+func (t *kernels) lastColumn(n int) int {
+	rest := (n-1)%t.nr + 1
+	if n > t.nr && rest+t.nr <= t.twins {
+		return n - rest - t.nr + t.twins/2
+	}
+	return n - rest
+}
+
 // kernels is the set of kernels of a level. Each computes what the exported function of its name says, but for slices' lengths, which it doesn't
 // check; those of products are documented at their portable twins (kernels_generic.go, bf16.go).
 type kernels struct {
 	mr, nr int // rows and columns of a tile
+	twins  int // up to so many columns, more than nr, are two tiles of half as many, which is faster than a whole one and a narrow one; or 0
 	column columnKernel
 
 	columnPairs columnKernel // of pairs of bfloat16 numbers; nil where the processor has no such instruction
@@ -69,6 +90,7 @@ type kernels struct {
 
 	pack     func(dst []float32, w int, src []float32, ras, cas, k int)
 	packBF16 func(dst []float32, w int, src []uint16, ras, cas, k int)
+	packDown func(dst []float32, step int, src []float32, stride, k int) // downRows rows, in panels of mr that begin step apart; or nil
 	prefetch func(p uintptr, stride, rows, n int)
 
 	dot        func(a, b []float32) float32

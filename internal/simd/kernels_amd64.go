@@ -78,12 +78,13 @@ var avx2 = kernels{
 }
 
 var avx512 = kernels{
-	mr: 12, nr: 32,
+	mr: 8, nr: 48, twins: 64,
 	column:      columnAVX512,
 	columnPairs: columnPairs(),
 	roundPairs:  roundPairsAVX512,
 	pack:        packAVX512,
 	packBF16:    packBF16AVX512,
+	packDown:    copy4x8AVX512,
 	prefetch:    prefetchRows,
 	dot:         dotAVX512,
 	sum:         sumAVX512,

@@ -12,6 +12,12 @@ import (
 // packPanels writes the rows i0 … i0+m-1 of o, over k columns (of pairs: k of them) from k0, as panels of w rows to dst. strip is for its own
 // use.
 func packPanels(dst, strip []float32, o *Operand, i0, m, k0, k, w int) {
+	if down := table.packDown; down != nil && w == table.mr && o.Trans && o.Type == F32 && !o.pairs {
+		for ; m >= downRows; m, i0 = m-downRows, i0+downRows {
+			down(dst, k*w, o.F32[k0*o.Stride+i0:], o.Stride, k)
+			dst = dst[downRows*k:]
+		}
+	}
 	for ; m > 0; m, i0 = m-w, i0+w {
 		panel := dst[:k*w]
 		dst = dst[k*w:]
@@ -35,6 +41,11 @@ func packPanels(dst, strip []float32, o *Operand, i0, m, k0, k, w int) {
 		}
 	}
 }
+
+// downRows is how many rows of A that lies column by column are packed at once, where the level has a packDown: two lines of a cache of each
+// column, which are read once. A panel at a time would read a line for each panel that has a part of it, and rows of C that are a multiple of 4 KB
+// apart do not stay in a cache meanwhile.
+const downRows = 32
 
 // stripK is the length of a strip along k.
 const stripK = 64
@@ -104,16 +115,18 @@ func packPairsTrans(panel []float32, o *Operand, i0, rows, k0, k, w int) {
 }
 
 // maxTile is the most rows a panel has.
-const maxTile = 32
+const maxTile = 48
 
 func (ws *Workspace) stripOf() []float32 { return grow(&ws.strip, maxTile*stripK) }
 
-// panels are bands of rows of an operand, packed or as they lie: element (i, l) of band p at data[p*step + i*ras + l*cas].
+// panels are bands of rows of an operand, packed or as they lie. Element (i, l) of the band from row at on is, packed, at data[at*each + l*w + i],
+// where w is the band's width, else at data[at*each + i*ras + l*cas].
 type panels struct {
-	data           []float32
-	step, ras, cas int
-	edge           []float32 // the last band, packed, when it is not whole and data is not packed
-	whole, width   int       // bands before edge; their rows
+	data     []float32
+	each     int
+	ras, cas int       // 0 where they are packed
+	edge     []float32 // the last band, packed, when it is not whole and data is not packed
+	whole    int       // rows before edge
 
 	away  bool // packed bands have left L2 when they are read again
 	below int  // rows of B behind these, read in place as well: a band's part of them is fetched
@@ -125,11 +138,15 @@ type panels struct {
 	k0, k    int // and columns
 }
 
-func (p *panels) band(i int) (data []float32, ras, cas int) {
-	if i >= p.whole {
-		return p.edge, 1, p.width
+// band returns the band of w rows from row at on.
+func (p *panels) band(at, w int) (data []float32, ras, cas int) {
+	switch {
+	case at >= p.whole:
+		return p.edge, 1, w
+	case p.cas == 0:
+		return p.data[at*p.each:], 1, w
 	}
-	return p.data[i*p.step:], p.ras, p.cas
+	return p.data[at*p.each:], p.ras, p.cas
 }
 
 // Reading in place instead of packing pays when a panel is read few times.
@@ -149,7 +166,7 @@ func aPanels(ws *Workspace, a *Operand, i0, m, k0, k, n int) panels {
 	// A tile would read down columns whose elements, rows of a multiple of 4 KB apart, fall into the same few sets of a cache.
 	crowded := a.Trans && a.Stride%1024 == 0 && n > table.nr
 	if a.Type == F32 && n <= directColumns && !a.pairs && !crowded {
-		return direct(ws, &ws.aEdge, a, i0, m, k0, k, mr)
+		return direct(ws, &ws.aEdge, a, i0, m, k0, k, m/mr*mr, mr)
 	}
 	return packInto(ws, &ws.a, a, i0, m, k0, k, mr)
 }
@@ -157,38 +174,40 @@ func aPanels(ws *Workspace, a *Operand, i0, m, k0, k, n int) panels {
 // bPanels returns the panels of n columns of B, for m rows of C, of which a block has so many. They are packed when they are used: in one place,
 // where there is one block of rows, as the next panel may take the last one's.
 func bPanels(ws *Workspace, bt *Operand, j0, n, k0, k, m, rows int) panels {
-	nr := table.nr
 	if inPlace(bt, m) {
-		p := direct(ws, &ws.bEdge, bt, j0, n, k0, k, nr)
+		whole := n
+		if n%readColumns != 0 {
+			whole = table.lastColumn(n)
+		}
+		p := direct(ws, &ws.bEdge, bt, j0, n, k0, k, whole, table.width(n-whole))
 		p.below = min(k, bt.Cols-k0-k)
 		return p
 	}
-	p := panels{ras: 1, cas: nr, whole: roundUp(n, nr) / nr, pending: true, source: *bt, at: j0, rows: n, k0: k0, k: k}
+	p := panels{whole: n, pending: true, source: *bt, at: j0, rows: n, k0: k0, k: k}
+	size := table.nr * k
 	if m > rows {
-		p.step = k * nr
+		p.each, size = k, roundUp(n, table.nr)*k
 	}
-	p.data = grow(&ws.b, p.step*(p.whole-1)+k*nr)
-	p.away = len(p.data) > block.away
+	p.data = grow(&ws.b, size)
+	p.away = size > block.away
 	return p
 }
 
-// pack packs band i, when it is not yet.
-func (p *panels) pack(ws *Workspace, i, width int) {
+// pack packs the band of w rows from row at on, when it is not yet.
+func (p *panels) pack(ws *Workspace, at, w int) {
 	if !p.pending {
 		return
 	}
-	at := i * width
-	packPanels(p.data[i*p.step:], ws.stripOf(), &p.source, p.at+at, min(width, p.rows-at), p.k0, p.k, width)
+	packPanels(p.data[at*p.each:], ws.stripOf(), &p.source, p.at+at, min(w, p.rows-at), p.k0, p.k, w)
 }
 
-// next returns what follows band i, to be fetched: what is packed then, or a panel that was packed long ago.
-func (p *panels) next(i, width int) ahead {
-	at := (i + 1) * width
+// next returns what the band of w rows from row at on is of, to be fetched: what is packed then, or a panel that was packed long ago.
+func (p *panels) next(at, w int) ahead {
 	switch {
 	case p.pending:
-		return aheadOf(&p.source, p.at+at, min(width, p.rows-at), p.k0, p.k)
-	case p.away && i+1 < p.whole:
-		return aheadAt(unsafe.Pointer(&p.data[(i+1)*p.step]), 0, 4*width*p.k, 1)
+		return aheadOf(&p.source, p.at+at, min(w, p.rows-at), p.k0, p.k)
+	case p.away && at < p.whole:
+		return aheadAt(unsafe.Pointer(&p.data[at*p.each]), 0, 4*w*p.k, 1)
 	}
 	return ahead{}
 }
@@ -235,24 +254,23 @@ func aheadOf(o *Operand, i, m, k0, k int) ahead {
 }
 
 func packInto(ws *Workspace, buf *[]float32, o *Operand, i0, m, k0, k, w int) panels {
-	bands := (m + w - 1) / w
-	data := grow(buf, bands*w*k)
+	data := grow(buf, roundUp(m, w)*k)
 	packPanels(data, ws.stripOf(), o, i0, m, k0, k, w)
-	return panels{data: data, step: k * w, ras: 1, cas: w, whole: bands}
+	return panels{data: data, each: k, whole: m}
 }
 
-// direct returns the bands of o as they lie in memory, and a packed copy of the last when it is not whole.
-func direct(ws *Workspace, edge *[]float32, o *Operand, i0, m, k0, k, w int) panels {
-	p := panels{step: w * o.Stride, ras: o.Stride, cas: 1, whole: m / w, width: w}
+// direct returns the bands of o as they lie in memory, and a packed copy of the last, of w rows, when it is not whole.
+func direct(ws *Workspace, edge *[]float32, o *Operand, i0, m, k0, k, whole, w int) panels {
+	p := panels{each: o.Stride, ras: o.Stride, cas: 1, whole: whole}
 	at := i0*o.Stride + k0
 	if o.Trans {
-		p.step, p.ras, p.cas = w, 1, o.Stride
+		p.each, p.ras, p.cas = 1, 1, o.Stride
 		at = k0*o.Stride + i0
 	}
 	p.data = o.F32[at:]
-	if rest := m - p.whole*w; rest > 0 {
+	if whole < m {
 		p.edge = grow(edge, k*w)
-		packPanels(p.edge, ws.stripOf(), o, i0+p.whole*w, rest, k0, k, w)
+		packPanels(p.edge, ws.stripOf(), o, i0+whole, m-whole, k0, k, w)
 	}
 	return p
 }

@@ -85,35 +85,6 @@ loop: // do {
 	VZEROUPPER
 	RET
 
-// func transpose4AVX2(dst []float32, w int, src []float32, stride, k int)
-TEXT ·transpose4AVX2(SB), NOSPLIT, $0-72
-	MOVQ dst_base+0(FP), DI
-	MOVQ w+24(FP), R11
-	MOVQ src_base+32(FP), SI
-	MOVQ stride+56(FP), R8
-	MOVQ k+64(FP), CX
-	SHLQ $2, R8
-	SHLQ $2, R11
-	LEAQ (R8)(R8*2), R9
-	LEAQ (R11)(R11*2), R12
-
-loop: // do {
-	VMOVUPS (SI), X0
-	VMOVUPS (SI)(R8*1), X1
-	VMOVUPS (SI)(R8*2), X2
-	VMOVUPS (SI)(R9*1), X3
-	TRANSPOSE
-	VMOVUPS X0, (DI)
-	VMOVUPS X1, (DI)(R11*1)
-	VMOVUPS X2, (DI)(R11*2)
-	VMOVUPS X3, (DI)(R12*1)
-	ADDQ    $16, SI
-	LEAQ    (DI)(R11*4), DI
-	SUBQ    $4, CX
-	JNZ     loop // } while k -= 4, k > 0
-	VZEROUPPER
-	RET
-
 // func transpose6AVX2(dst, src []float32, stride, k int)
 TEXT ·transpose6AVX2(SB), NOSPLIT, $0-64
 	MOVQ dst_base+0(FP), DI

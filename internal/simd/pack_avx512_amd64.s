@@ -1,5 +1,27 @@
 #include "textflag.h"
 
+// func copy48AVX512(dst, src []float32, stride, k int)
+TEXT ·copy48AVX512(SB), NOSPLIT, $0-64
+	MOVQ dst_base+0(FP), DI
+	MOVQ src_base+24(FP), SI
+	MOVQ stride+48(FP), R8
+	MOVQ k+56(FP), CX
+	SHLQ $2, R8
+
+loop: // do {
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	ADDQ    R8, SI
+	ADDQ    $192, DI
+	DECQ    CX
+	JNZ     loop // } while --k > 0
+	VZEROUPPER
+	RET
+
 // func copy32AVX512(dst, src []float32, stride, k int)
 TEXT ·copy32AVX512(SB), NOSPLIT, $0-64
 	MOVQ dst_base+0(FP), DI
@@ -20,8 +42,8 @@ loop: // do {
 	VZEROUPPER
 	RET
 
-// func copy12AVX512(dst, src []float32, stride, k int)
-TEXT ·copy12AVX512(SB), NOSPLIT, $0-64
+// func copy8AVX512(dst, src []float32, stride, k int)
+TEXT ·copy8AVX512(SB), NOSPLIT, $0-64
 	MOVQ dst_base+0(FP), DI
 	MOVQ src_base+24(FP), SI
 	MOVQ stride+48(FP), R8
@@ -30,13 +52,64 @@ TEXT ·copy12AVX512(SB), NOSPLIT, $0-64
 
 loop: // do {
 	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), X1
 	VMOVUPS Y0, (DI)
-	VMOVUPS X1, 32(DI)
 	ADDQ    R8, SI
-	ADDQ    $48, DI
+	ADDQ    $32, DI
 	DECQ    CX
 	JNZ     loop // } while --k > 0
+	VZEROUPPER
+	RET
+
+// func copy4x8AVX512(dst []float32, step int, src []float32, stride, k int)
+TEXT ·copy4x8AVX512(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), DI
+	MOVQ step+24(FP), R9
+	MOVQ src_base+32(FP), SI
+	MOVQ stride+56(FP), R8
+	MOVQ k+64(FP), CX
+	SHLQ $2, R8
+	SHLQ $2, R9
+	LEAQ (DI)(R9*2), R10
+
+loop: // do {
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, (DI)(R9*1)
+	VMOVUPS Y2, (R10)
+	VMOVUPS Y3, (R10)(R9*1)
+	ADDQ    R8, SI
+	ADDQ    $32, DI
+	ADDQ    $32, R10
+	DECQ    CX
+	JNZ     loop // } while --k > 0
+	VZEROUPPER
+	RET
+
+// func copy48BF16AVX512(dst []float32, src []uint16, stride, k int)
+TEXT ·copy48BF16AVX512(SB), NOSPLIT, $0-64
+	MOVQ dst_base+0(FP), DI
+	MOVQ src_base+24(FP), SI
+	MOVQ stride+48(FP), R8
+	MOVQ k+56(FP), CX
+	SHLQ $1, R8
+
+loop: // do {
+	VPMOVZXWD (SI), Z0
+	VPMOVZXWD 32(SI), Z1
+	VPMOVZXWD 64(SI), Z2
+	VPSLLD    $16, Z0, Z0
+	VPSLLD    $16, Z1, Z1
+	VPSLLD    $16, Z2, Z2
+	VMOVUPS   Z0, (DI)
+	VMOVUPS   Z1, 64(DI)
+	VMOVUPS   Z2, 128(DI)
+	ADDQ      R8, SI
+	ADDQ      $192, DI
+	DECQ      CX
+	JNZ       loop // } while --k > 0
 	VZEROUPPER
 	RET
 

@@ -1,11 +1,10 @@
-// A column of tiles of up to 12×32 in AVX-512: row i of a tile of C in two accumulators, Z(8+2i) and Z(9+2i). Rows and columns beyond the last
-// tile's are computed, as A's and B's panels are whole, and neither read nor written in C: columns by the masks K1 (0-15) and K2 (16-31), rows
-// by leaving early. What is done with a row of A and of B is its user's.
+// A column of tiles of up to 8×48 in AVX-512: row i of a tile of C in three accumulators, from Z(8+3i) on. Rows and columns beyond the last
+// tile's are computed, as A's and B's panels are whole, and neither read nor written in C: columns by the masks K1 (0-15), K2 (16-31) and
+// K3 (32-47), rows by leaving early. What is done with a row of A and of B is its user's.
 #define K    CX
 #define A0   SI  // a[0*ras + l*cas]
 #define A3   DI  // a[3*ras + l*cas]
 #define A6   R12
-#define A9   R13
 #define RAS  R8
 #define CAS  R9
 #define B    DX
@@ -18,16 +17,19 @@
 #define LOADB \
 	VMOVUPS (B), Z0   \ // b[l*ldb : +16]
 	VMOVUPS 64(B), Z1 \ // b[l*ldb+16 : +16]
+	VMOVUPS 128(B), Z2 \ // b[l*ldb+32 : +16]
 	ADDQ    LDB, B
 
-#define LOADROW(lo, hi) \
-	VMOVUPS.Z (C), K1, lo   \
-	VMOVUPS.Z 64(C), K2, hi \
+#define LOADROW(c0, c1, c2) \
+	VMOVUPS.Z (C), K1, c0    \
+	VMOVUPS.Z 64(C), K2, c1  \
+	VMOVUPS.Z 128(C), K3, c2 \
 	ADDQ      LDC, C
 
-#define STOREROW(lo, hi) \
-	VMOVUPS lo, K1, (C)   \
-	VMOVUPS hi, K2, 64(C) \
+#define STOREROW(c0, c1, c2) \
+	VMOVUPS c0, K1, (C)    \
+	VMOVUPS c1, K2, 64(C)  \
+	VMOVUPS c2, K3, 128(C) \
 	ADDQ    LDC, C
 
 #define ZERO(c) VPXORD c, c, c
@@ -110,32 +112,31 @@ plain:          \
 end:            \
 	MOVQ left-8(SP), ROWS
 
-// LOOP12 is LOOP of a tile of 12 rows.
-#define LOOP12(step) \
-	COUNT(rest12) \
-	AHEAD(FOUR(step), lines12, line12, fetched12, four12, end12) \
-	REST(step, rest12, one12, store)
+// LOOP8 is LOOP of a tile of 8 rows.
+#define LOOP8(step) \
+	COUNT(rest8) \
+	AHEAD(FOUR(step), lines8, line8, fetched8, four8, end8) \
+	REST(step, rest8, one8, store)
 
-// PACKED12, before LOOP12, does the groups of four of panels that are packed, which need no strides: fewer instructions leave more of a core to its
-// other thread. Panels that are not are left to LOOP12.
-#define PACKED12(steps) \
-	CMPQ CAS, $48  \
+// PACKED8, before LOOP8, does the groups of four of panels that are packed, which need no strides: fewer instructions leave more of a core to its
+// other thread. Panels that are not are left to LOOP8.
+#define PACKED8(steps) \
+	CMPQ CAS, $32  \
 	JNE  strided   \
 	CMPQ RAS, $4   \
 	JNE  strided   \
-	CMPQ LDB, $128 \
+	CMPQ LDB, $192 \
 	JNE  strided   \
-	COUNT(rest12)  \
+	COUNT(rest8)  \
 	AHEAD(steps, linesPacked, linePacked, fetchedPacked, fourPacked, endPacked) \
 	LEAQ 12(A0), A3 \
 	LEAQ 24(A0), A6 \
-	LEAQ 36(A0), A9 \
-	JMP  rest12    \
+	JMP  rest8    \
 strided:
 
 // BEGINTILES reads a columnKernel's arguments, and begins a tile: it reads C where products are added to it, and has the next tile's fetched; else
-// accumulators are zeros, and C is fetched, so that the stores at the end find its lines in the cache. K2 is empty where there is no second half of
-// the columns. It needs a frame of 40 bytes.
+// accumulators are zeros, and C is fetched, so that the stores at the end find its lines in the cache. K2 and K3 are empty where there are
+// no such columns. It needs a frame of 40 bytes.
 #define BEGINTILES \
 	MOVQ cols+8(FP), CX \
 	MOVQ $1, R15 \
@@ -144,6 +145,8 @@ strided:
 	KMOVW R15, K1 \
 	SHRQ  $16, R15 \
 	KMOVW R15, K2 \
+	SHRQ  $16, R15 \
+	KMOVW R15, K3 \
 	MOVQ step+48(FP), R15 \
 	SHLQ $2, R15 \
 	MOVQ R15, band-24(SP) \
@@ -164,7 +167,6 @@ tile: \
 	LEAQ (RAS)(RAS*2), R15 \
 	LEAQ (A0)(R15*1), A3 \
 	LEAQ (A0)(R15*2), A6 \
-	LEAQ (A3)(R15*2), A9 \
 	MOVQ b_base+72(FP), B \
 	MOVQ C, R15 \
 	MOVQ ROWS, CX \
@@ -197,52 +199,41 @@ tile: \
 	JMP  fetch \
 load: \
 	MOVQ C, row-32(SP) \
-	LOADROW(Z8, Z9) \
+	LOADROW(Z8, Z9, Z10) \
 	CMPQ ROWS, $1 \
 	JLE  loaded \
-	LOADROW(Z10, Z11) \
+	LOADROW(Z11, Z12, Z13) \
 	CMPQ ROWS, $2 \
 	JLE  loaded \
-	LOADROW(Z12, Z13) \
+	LOADROW(Z14, Z15, Z16) \
 	CMPQ ROWS, $3 \
 	JLE  loaded \
-	LOADROW(Z14, Z15) \
+	LOADROW(Z17, Z18, Z19) \
 	CMPQ ROWS, $4 \
 	JLE  loaded \
-	LOADROW(Z16, Z17) \
+	LOADROW(Z20, Z21, Z22) \
 	CMPQ ROWS, $5 \
 	JLE  loaded \
-	LOADROW(Z18, Z19) \
+	LOADROW(Z23, Z24, Z25) \
 	CMPQ ROWS, $6 \
 	JLE  loaded \
-	LOADROW(Z20, Z21) \
+	LOADROW(Z26, Z27, Z28) \
 	CMPQ ROWS, $7 \
 	JLE  loaded \
-	LOADROW(Z22, Z23) \
-	CMPQ ROWS, $8 \
-	JLE  loaded \
-	LOADROW(Z24, Z25) \
-	CMPQ ROWS, $9 \
-	JLE  loaded \
-	LOADROW(Z26, Z27) \
-	CMPQ ROWS, $10 \
-	JLE  loaded \
-	LOADROW(Z28, Z29) \
-	CMPQ ROWS, $11 \
-	JLE  loaded \
-	LOADROW(Z30, Z31) \
+	LOADROW(Z29, Z30, Z31) \
 loaded: \
 	MOVQ C, R15 \
 	MOVQ row-32(SP), C \
-	SUBQ $12, CX \
+	SUBQ $8, CX \
 	JLE  begin \
 fetch: \
-	CMPQ CX, $12 \
+	CMPQ CX, $8 \
 	JLE  ahead \
-	MOVQ $12, CX \
+	MOVQ $8, CX \
 ahead: \
 	PREFETCHT1 (R15) \
 	PREFETCHT1 64(R15) \
+	PREFETCHT1 128(R15) \
 	ADDQ LDC, R15 \
 	DECQ CX \
 	JNZ  ahead \
@@ -252,44 +243,32 @@ begin: \
 // ENDTILES writes C, and goes on with the next tile or returns.
 #define ENDTILES \
 store: \
-	STOREROW(Z8, Z9) \
+	STOREROW(Z8, Z9, Z10) \
 	CMPQ ROWS, $1 \
 	JLE  stored \
-	STOREROW(Z10, Z11) \
+	STOREROW(Z11, Z12, Z13) \
 	CMPQ ROWS, $2 \
 	JLE  stored \
-	STOREROW(Z12, Z13) \
+	STOREROW(Z14, Z15, Z16) \
 	CMPQ ROWS, $3 \
 	JLE  stored \
-	STOREROW(Z14, Z15) \
+	STOREROW(Z17, Z18, Z19) \
 	CMPQ ROWS, $4 \
 	JLE  stored \
-	STOREROW(Z16, Z17) \
+	STOREROW(Z20, Z21, Z22) \
 	CMPQ ROWS, $5 \
 	JLE  stored \
-	STOREROW(Z18, Z19) \
+	STOREROW(Z23, Z24, Z25) \
 	CMPQ ROWS, $6 \
 	JLE  stored \
-	STOREROW(Z20, Z21) \
+	STOREROW(Z26, Z27, Z28) \
 	CMPQ ROWS, $7 \
 	JLE  stored \
-	STOREROW(Z22, Z23) \
-	CMPQ ROWS, $8 \
-	JLE  stored \
-	STOREROW(Z24, Z25) \
-	CMPQ ROWS, $9 \
-	JLE  stored \
-	STOREROW(Z26, Z27) \
-	CMPQ ROWS, $10 \
-	JLE  stored \
-	STOREROW(Z28, Z29) \
-	CMPQ ROWS, $11 \
-	JLE  stored \
-	STOREROW(Z30, Z31) \
+	STOREROW(Z29, Z30, Z31) \
 stored: \
 	MOVQ from-16(SP), A0 \
 	ADDQ band-24(SP), A0 \
-	SUBQ $12, ROWS \
+	SUBQ $8, ROWS \
 	JG   tile \
 	VZEROUPPER \
 	RET
