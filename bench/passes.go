@@ -25,9 +25,9 @@ const loraRank = 16
 // passes measures reference passes and training steps of ours and of the peers: ours before and after each peer, so that a drift of the
 // machine meets both.
 func (b *bench) passes(ctx context.Context) error {
-	p := &report.Passes{MaxLength: b.maxLength, Pairs: b.sample.lengths(), IDs: b.sample.ids(), Steps: 2, Rank: loraRank, Budget: reflogp.DefaultBatchTokens}
+	p := &report.Passes{MaxLength: b.maxLength, Pairs: b.sample.lengths(), IDs: b.sample.ids(), Steps: 3, Warm: 1, Rank: loraRank, Budget: reflogp.DefaultBatchTokens}
 	if b.quick {
-		p.Steps = 1
+		p.Steps, p.Warm = 1, 0
 	}
 	b.report.Passes = p
 	if err := b.makeCache(ctx); err != nil {
@@ -120,7 +120,9 @@ func (b *bench) reference(ctx context.Context, r *report.Run, budget int, bf16 b
 }
 
 func (b *bench) training(ctx context.Context, r *report.Run, p *report.Passes, args []string) error {
-	t, err := b.trainOn(b.cache, p.Steps, 4, args).run(ctx)
+	run := b.trainOn(b.cache, p.Steps, 4, args)
+	run.warm = p.Warm
+	t, err := run.run(ctx)
 	r.Train, r.TrainPairs, r.Losses, r.Peak = t.seconds, len(p.Trained()), t.losses, t.peak
 	return err
 }
@@ -149,7 +151,7 @@ func (b *bench) peer(ctx context.Context, r *report.Run, p *report.Passes) error
 		}
 	}
 	python := b.python
-	python.Steps = p.Steps
+	python.Steps, python.Warm = p.Steps, p.Warm
 	out, err := python.Run(ctx, script, args...)
 	r.Reference, r.ReferencePeak, r.Train, r.TrainPairs = out.ReferenceS, int64(out.ReferencePeakMB*(1<<20)), out.TrainS, out.TrainPairs
 	r.Losses, r.Peak, r.IDs, r.Logps = out.Losses, int64(out.PeakMB*(1<<20)), out.PairIDs, out.RefLogps
@@ -187,7 +189,7 @@ func (b *bench) shares(ctx context.Context) error {
 	}
 	for _, r := range b.report.Passes.Runs {
 		if r.Name == report.Full && r.Failed == "" {
-			steps := len(r.Losses)
+			steps := len(r.Losses) - b.report.Passes.Warm
 			s.Step = r.Train / float64(steps)
 			read, open, err := readRows(ctx, b.cache, b.dir, r.TrainPairs)
 			if err != nil {

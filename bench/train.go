@@ -24,6 +24,7 @@ var errNoOption = errors.New("this build has no such option")
 type training struct {
 	command, model, cache string
 	threads, steps, batch int
+	warm                  int      // so many steps, the first, are not timed
 	args                  []string // further ones
 }
 
@@ -39,7 +40,7 @@ func withLoRA(rank int) []string {
 
 // A trained is what came of it.
 type trained struct {
-	seconds float64 // of the steps
+	seconds float64 // of the steps that are timed
 	wall    float64
 	losses  []float64
 	peak    int64 // bytes
@@ -71,7 +72,7 @@ func (t training) run(ctx context.Context) (r trained, err error) {
 	if err != nil {
 		return r, err
 	}
-	return r, r.read(text)
+	return r, r.read(text, t.warm)
 }
 
 // maxRSS returns the most memory that a child had, in bytes. It is no less than what this process had when it started the child, which
@@ -84,14 +85,16 @@ func maxRSS(p *os.ProcessState) int64 {
 	return usage.Maxrss << 10
 }
 
-// read takes times and losses from metrics.jsonl.
-func (r *trained) read(metrics []byte) error {
+// read takes losses and, but for the first so many steps, times from metrics.jsonl.
+func (r *trained) read(metrics []byte, warm int) error {
 	for line := range bytes.Lines(metrics) {
 		var m trainer.Metrics
 		if err := json.Unmarshal(line, &m); err != nil {
 			return fmt.Errorf("metrics: %w", err)
 		}
-		r.seconds += m.StepTime
+		if len(r.losses) >= warm {
+			r.seconds += m.StepTime
+		}
 		r.losses = append(r.losses, m.Loss)
 	}
 	return nil

@@ -43,6 +43,7 @@ def arguments(parser):
     parser.add_argument("--limit", type=int, help="and of those the first so many")
     parser.add_argument("--max-length", type=int, default=1024)
     parser.add_argument("--steps", type=int, default=2, help="optimizer steps of 4 pairs, from the first of the sample on")
+    parser.add_argument("--warm", type=int, default=0, help="of these, the first so many are not timed")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--bf16", action="store_true", help="autocast to bfloat16")
     return parser.parse_args()

@@ -19,7 +19,7 @@ type Python struct {
 	Pairs       string // a JSON file in ShareGPT's layout
 	MaxLength   int
 	Limit       int // pairs of the sample; 0 is all
-	Steps       int
+	Steps, Warm int // optimizer steps, and how many of them, the first, are not timed
 	Threads     int
 }
 
@@ -38,7 +38,7 @@ type Result struct {
 
 // Run runs a script. Its messages are part of the error only.
 func (p Python) Run(ctx context.Context, script string, args ...string) (r Result, err error) {
-	line := []string{filepath.Join(p.Scripts, script), "--model", p.Model, "--pairs", p.Pairs, "--steps", strconv.Itoa(p.Steps),
+	line := []string{filepath.Join(p.Scripts, script), "--model", p.Model, "--pairs", p.Pairs, "--steps", strconv.Itoa(p.Steps), "--warm", strconv.Itoa(p.Warm),
 		"--max-length", strconv.Itoa(p.MaxLength), "--threads", strconv.Itoa(p.Threads)}
 	if p.Limit > 0 {
 		line = append(line, "--limit", strconv.Itoa(p.Limit))

@@ -4,7 +4,7 @@ precomputed reference. The peer to beat where TRL's own overheads are not the po
     HF_HUB_OFFLINE=1 python torch_dpo.py --model DIR --pairs FILE [--limit N --steps 2 --bf16 --threads 2]
 
 Prints one JSON object: pair_ids, ref_logps (a chosen and a rejected sum each), reference_s, reference_peak_mb (the process's, so far),
-losses (one a step), train_s (forward, backward, AdamW every 4 pairs), train_pairs, peak_mb, versions.
+losses (one a step), train_s (forward, backward, AdamW every 4 pairs) and train_pairs, of the steps but the first --warm, peak_mb, versions.
 """
 import argparse
 import json
@@ -58,8 +58,9 @@ if a.steps:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, weight_decay=0.0, fused=True)
     out["losses"] = []
     train = list(zip(rows, ref))[: 4 * a.steps]
-    start = time.time()
     for i, ((p, c, r), (ref_c, ref_r)) in enumerate(train):
+        if i == 4 * a.warm:
+            start = time.time()
         margin = 0.1 * ((logp(p, c) - ref_c) - (logp(p, r) - ref_r))
         loss = -F.logsigmoid(margin) / 4
         loss.backward()
@@ -71,6 +72,6 @@ if a.steps:
             optimizer.step()
             optimizer.zero_grad()
     out["train_s"] = time.time() - start
-    out["train_pairs"] = len(train)
+    out["train_pairs"] = len(train) - 4 * a.warm
 out["peak_mb"] = peak_mb()
 print(json.dumps(out))

@@ -2,8 +2,8 @@
 
     HF_HUB_OFFLINE=1 python trl_dpo.py --model DIR --pairs FILE [--limit N --batch-size 1 --steps 2 --lora 0 --bf16 --gradient-checkpointing]
 
-Prints one JSON object: pair_ids, ref_logps (a chosen and a rejected sum each), reference_s, losses and steps_s (one a step), train_s,
-train_pairs, peak_mb (the process's), versions.
+Prints one JSON object: pair_ids, ref_logps (a chosen and a rejected sum each), reference_s, losses and steps_s (one a step), train_s
+and train_pairs (of the steps but the first --warm), peak_mb (the process's), versions.
 """
 import argparse
 import json
@@ -83,8 +83,9 @@ trainer = DPOTrainer(
 trainer.train()
 sys.stdout = stdout
 out["losses"] = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-out["train_s"] = sum(out["steps_s"])
-out["train_pairs"] = max(4, a.batch_size) * len(out["steps_s"])
+timed = out["steps_s"][a.warm :]
+out["train_s"] = sum(timed)
+out["train_pairs"] = max(4, a.batch_size) * len(timed)
 out["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps(out))
 shutil.rmtree(tmp)

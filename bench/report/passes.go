@@ -36,6 +36,7 @@ type Passes struct {
 	Pairs     []work.Pair // of the sample
 	IDs       []string    // of the pairs, as a cache names them
 	Steps     int         // optimizer steps of 4 pairs, from the first of the sample on
+	Warm      int         // so many of them, the first, are not timed: memory is touched for the first time in them
 	Rank      int         // of the adapters; their alpha is twice that
 	Runs      []Run
 	Budget    int // tokens of a batch of the reference pass
@@ -47,7 +48,7 @@ type Run struct {
 	Peer          bool
 	Counterpart   string  // of a peer: the training run of ours that does the same
 	Reference     float64 // seconds
-	Train         float64 // seconds, of all optimizer steps
+	Train         float64 // seconds, of the optimizer steps that are timed
 	TrainPairs    int
 	Wall          float64   // seconds of the whole process
 	Losses        []float64 // one a step
@@ -63,8 +64,10 @@ func (p *Passes) PairsPerSecond(r Run) (reference, train float64) {
 	return float64(len(p.Pairs)) / r.Reference, float64(r.TrainPairs) / r.Train
 }
 
-// Trained are the pairs of the optimizer steps.
-func (p *Passes) Trained() []work.Pair { return p.Pairs[:min(4*p.Steps, len(p.Pairs))] }
+// Trained are the pairs of the optimizer steps that are timed.
+func (p *Passes) Trained() []work.Pair {
+	return p.Pairs[min(4*p.Warm, len(p.Pairs)):min(4*p.Steps, len(p.Pairs))]
+}
 
 // ours returns the median of a kind of run of ours: of its times and its peaks.
 func (p *Passes) ours(name string) (m Run) {
