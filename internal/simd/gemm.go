@@ -2,6 +2,7 @@ package simd
 
 import (
 	"math"
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 )
@@ -181,6 +182,9 @@ type factors struct {
 
 	sharing int  // rows of C, or of the largest part of it: they may share what is packed of B
 	keep    bool // B is one block, which stays packed from one block of rows to the next
+
+	common *common // where threads pack B together, or nil
+	first  int     // the column of B where this thread begins then
 }
 
 func factorsOf(c []float32, ldc int, a, b Operand, add bool, sharing int) factors {
@@ -233,12 +237,17 @@ func (f *factors) multiply(w *Workspace, i, next int) {
 			clear(f.c[i*f.ldc:][:n])
 		}
 	}
-	for j0 := 0; j0 < n; j0 += block.n {
-		nb := min(block.n, n-j0)
+	most := block.n
+	if f.common != nil {
+		most = n
+	}
+	for j0 := 0; j0 < n; j0 += most {
+		nb := min(most, n-j0)
 		for k0 := 0; k0 < f.k; {
 			k := kBlock(k0, f.k, f.kBlock)
 			if !f.keep || !w.keeps {
-				w.kept, w.keeps = bPanels(w, &f.bt, j0, nb, k0, k, sharing, f.rows), f.keep
+				w.kept, w.keeps = bPanels(w, &f.bt, j0, nb, k0, k, sharing, f.rows, f.common), f.keep
+				w.kept.first = f.first
 			}
 			for i0 := first; i0 < end; i0 += f.rows {
 				then := i0 + f.rows
@@ -266,7 +275,8 @@ func (f *factors) addBlock(w *Workspace, i0, m, j0, n, k0, k, then int) {
 
 // A product is a call of Gemm under way. A thread computes a part of C, mt×nt elements, a block of rows after the other, and when it is done it
 // takes blocks from the ends of others' parts: so a thread that the machine holds up is helped, and where none is, each packs its own panels
-// only. Where B is more than one block, a part is one block, which is not taken from who has begun it.
+// only, or those of B together with the threads whose parts lie above and below. Where B is more than one block, a part is one block, which is
+// not taken from who has begun it.
 type product struct {
 	c            []float32
 	ldc          int
@@ -274,6 +284,7 @@ type product struct {
 	add          bool
 	mt, nt, down int                    // down parts lie below one another
 	left         []queue                // of each part: its blocks
+	common       []common               // of each column of parts: B; none where it is not packed together
 	task         func(worker, part int) // made once, so that a call allocates nothing
 }
 
@@ -297,17 +308,45 @@ func (r *product) begin(parts int, ws []Workspace) {
 		r.left = make([]queue, parts)
 	}
 	r.left = r.left[:parts]
+	r.gather(parts, ws)
 	for part := range r.left {
 		f := r.factors(part)
 		r.left[part].fill(f.blocks())
 	}
 }
 
+// gather has the threads pack B together, where all of it that a column of parts needs is one block, which one thread has room for.
+func (r *product) gather(parts int, ws []Workspace) {
+	r.common = r.common[:0]
+	f := r.factors(0)
+	again, inOne := f.sharing > f.rows && !inPlace(&f.bt, f.sharing), f.k <= f.kBlock
+	if size := f.bPacked(); !again || !inOne || size > block.n*block.whole {
+		return
+	}
+	columns := parts / r.down
+	if cap(r.common) < columns {
+		r.common = make([]common, columns)
+	}
+	r.common = r.common[:columns]
+	for i := range r.common {
+		f := r.factors(i * r.down)
+		r.common[i].begin(grow(&ws[i].b, f.bPacked()), f.bt.Rows)
+	}
+}
+
+// bPacked returns the elements of all of B, packed.
+func (f *factors) bPacked() int { return roundUp(f.bt.Rows, table.nr) * f.k }
+
 // factors returns those of a part.
 func (r *product) factors(part int) factors {
 	i, j := part%r.down*r.mt, part/r.down*r.nt
 	m, n := min(r.mt, r.a.Rows-i), min(r.nt, r.b.Cols-j)
-	return factorsOf(r.c[i*r.ldc+j:], r.ldc, r.a.Block(i, m, 0, r.a.Cols), r.b.Block(0, r.b.Rows, j, n), r.add, r.mt)
+	f := factorsOf(r.c[i*r.ldc+j:], r.ldc, r.a.Block(i, m, 0, r.a.Cols), r.b.Block(0, r.b.Rows, j, n), r.add, r.mt)
+	if len(r.common) > 0 && f.k <= f.kBlock { // else the last part has so few rows that it reads B in place
+		f.keep, f.common = true, &r.common[part/r.down]
+		f.first = table.columnNear(n*(part%r.down)/r.down, n)
+	}
+	return f
 }
 
 // compute computes the blocks of a part that it can take, from the first on or from the last.
@@ -352,20 +391,68 @@ func (q *queue) take(last bool) (int, bool) {
 	}
 }
 
+// A common is panels that threads pack together: each packs those that it comes to first.
+type common struct {
+	data  []float32
+	state []atomic.Uint32 // of the panel from row i·readColumns on
+}
+
+// The states of a panel.
+const (
+	unpacked = iota
+	underWay
+	packed
+)
+
+// begin forgets what was packed: the panels are of n rows, in data.
+func (c *common) begin(data []float32, n int) {
+	if n = roundUp(n, readColumns) / readColumns; cap(c.state) < n {
+		c.state = make([]atomic.Uint32, n)
+	}
+	c.data, c.state = data, c.state[:n]
+	for i := range c.state {
+		c.state[i].Store(unpacked)
+	}
+}
+
+// take says whether the caller has to pack the panel from a row on; else it is packed when take returns.
+func (c *common) take(at int) bool {
+	state := &c.state[at/readColumns]
+	if state.CompareAndSwap(unpacked, underWay) {
+		return true
+	}
+	for looks := 0; state.Load() != packed; looks++ {
+		if pause(); looks%64 == 63 { // who packs it may wait for this processor
+			runtime.Gosched()
+		}
+	}
+	return false
+}
+
+// give says that a panel is packed.
+func (c *common) give(at int) { c.state[at/readColumns].Store(packed) }
+
+// has says whether a panel is packed.
+func (c *common) has(at int) bool { return c.state[at/readColumns].Load() == packed }
+
 // macro multiplies panels: all bands of A with one panel of B, which stays in a cache, then the next.
 func macro(w *Workspace, column columnKernel, c []float32, ldc int, a, b *panels, m, n, k int, add bool) {
 	mr := table.mr
-	for j := 0; j < n; {
-		width, after := table.width(n-j), 0
+	for j, left := b.first, n; left > 0; {
+		width := table.width(n - j)
 		cols, then := min(width, n-j), j+width
-		if then < n {
-			after = table.width(n - then)
+		if then >= n {
+			then = 0
 		}
+		left -= cols
 		b.pack(w, j, width)
 		if b.below > 0 {
 			table.prefetch(uintptr(unsafe.Pointer(&b.data[j*b.each+k*b.cas])), 4*b.cas, b.below, 4*cols)
 		}
-		w.nextB = b.next(then, after)
+		w.nextB = ahead{}
+		if left > 0 {
+			w.nextB = b.next(then, table.width(n-then))
+		}
 		bd, _, ldb := b.band(j, width)
 		next := &w.nextB
 		if next.rows == 0 { // so A's next block is fetched where B's panels are not

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"unsafe"
 )
@@ -253,17 +256,24 @@ func TestPackDown(t *testing.T) {
 	})
 }
 
-// TestWidths cuts every number of columns: the tiles' widths are multiples of readColumns, cover the columns, and lastColumn is where the last begins.
+// TestWidths cuts every number of columns: the tiles' widths are multiples of readColumns, cover the columns, and lastColumn
+// is where the last begins and columnNear where one does.
 func TestWidths(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		for n := 1; n < 300; n++ {
-			j, last := 0, 0
+			j, last, begins := 0, 0, map[int]bool{}
 			for j < n {
 				width := table.width(n - j)
 				if width <= 0 || width > table.nr || width%readColumns != 0 {
 					t.Fatalf("%d columns are left: a tile of %d", n-j, width)
 				}
+				begins[j] = true
 				last, j = j, j+width
+			}
+			for j := range n {
+				if at := table.columnNear(j, n); at > j || !begins[at] {
+					t.Errorf("%d columns: no tile begins at %d, said to be near %d", n, at, j)
+				}
 			}
 			if j-n >= readColumns {
 				t.Errorf("%d columns in tiles of %d", n, j)
@@ -303,6 +313,39 @@ func TestQueue(t *testing.T) {
 	}
 }
 
+// TestCommon has threads pack panels together, each beginning elsewhere: each panel is packed once, and whole for all.
+func TestCommon(t *testing.T) {
+	const panels, packers = 200, 4
+	var c common
+	for range 20 {
+		c.begin(make([]float32, panels), panels*readColumns)
+		var times [panels]atomic.Int32
+		var all sync.WaitGroup
+		for first := range packers {
+			all.Go(func() {
+				for i := range panels {
+					i = (i + first*panels/packers) % panels
+					if at := i * readColumns; c.take(at) {
+						times[i].Add(1)
+						runtime.Gosched()
+						c.data[i] = float32(i + 1)
+						c.give(at)
+					}
+					if !c.has(i*readColumns) || c.data[i] != float32(i+1) {
+						t.Errorf("panel %d is used before it is packed", i)
+					}
+				}
+			})
+		}
+		all.Wait()
+		for i := range times {
+			if n := times[i].Load(); n != 1 {
+				t.Errorf("panel %d is packed %d times", i, n)
+			}
+		}
+	}
+}
+
 // TestSplit holds what the busiest thread computes against an even share of the product.
 func TestSplit(t *testing.T) {
 	for _, s := range [][2]int{{1000, 1000}, {2048, 576}, {1536, 576}, {576, 1536}, {2048, 3072}, {500, 4000}} {
@@ -327,21 +370,25 @@ func TestKept(t *testing.T) {
 	}
 	eachLevel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(19, 20))
-		for i, s := range [][3]int{{300, 33, 100}, {131, 5, 577}, {170, 64, 600}, {200, 90, 70}, {100, 90, 70}} { // M, K, N
+		for i, s := range [][3]int{{300, 33, 100}, {131, 5, 577}, {170, 64, 600}, {200, 90, 70}, {100, 90, 70}, {490, 150, 100}, {300, 64, 112}} { // M, K, N
 			block = blocking{m: 2 * table.mr, n: 1024, k: 64, whole: 96, a: 48 * 96, away: 1000} // on any host
 			if i == 4 {
 				block.m = 144 // but for so long a K a block has 48 rows
 			}
-			a, b := randomOperand(r, F32, s[0], s[1], i == 1), randomOperand(r, F32, s[1], s[2], i == 2)
+			if i == 5 { // seven threads pack B together, but the last has so few rows that it reads B in place
+				block.whole = 200
+			}
+			a, b := randomOperand(r, F32, s[0], s[1], i == 1), randomOperand(r, F32, s[1], s[2], i == 2 || i == 6)
 			if f := factorsOf(nil, 0, a, b, false, s[0]); !f.keep {
 				t.Fatalf("%v: B is not kept: this tests nothing", s)
 			}
-			got, want := make([]float32, s[0]*s[2]), make([]float32, s[0]*s[2])
-			gemmNaive(want, s[2], a, b, false)
+			add, start, got := i%2 == 0, normals(r, s[0]*s[2]), make([]float32, s[0]*s[2])
+			want := slices.Clone(start)
+			gemmNaive(want, s[2], a, b, add)
 			for _, pool := range pools {
 				for range 2 {
-					clear(got)
-					Gemm(pool, got, s[2], a, b, false)
+					copy(got, start)
+					Gemm(pool, got, s[2], a, b, add)
 					diff(t, "product", got, want)
 				}
 			}

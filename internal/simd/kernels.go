@@ -78,6 +78,9 @@ func (t *kernels) lastColumn(n int) int {
 	return n - rest
 }
 
+// columnNear returns where a tile of n columns begins that has column j, or one before it.
+func (t *kernels) columnNear(j, n int) int { return min(j/t.nr*t.nr, t.lastColumn(n)) }
+
 // kernels is the set of kernels of a level. Each computes what the exported function of its name says, but for slices' lengths, which it doesn't
 // check; those of products are documented at their portable twins (kernels_generic.go, bf16.go).
 type kernels struct {

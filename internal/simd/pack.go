@@ -136,6 +136,9 @@ type panels struct {
 	source   Operand
 	at, rows int // their first row and their number
 	k0, k    int // and columns
+
+	common *common // where threads pack them together, or nil
+	first  int     // the row that this thread begins with
 }
 
 // band returns the band of w rows from row at on.
@@ -172,8 +175,8 @@ func aPanels(ws *Workspace, a *Operand, i0, m, k0, k, n int) panels {
 }
 
 // bPanels returns the panels of n columns of B, for m rows of C, of which a block has so many. They are packed when they are used: in one place,
-// where there is one block of rows, as the next panel may take the last one's.
-func bPanels(ws *Workspace, bt *Operand, j0, n, k0, k, m, rows int) panels {
+// where there is one block of rows, as the next panel may take the last one's, or by all threads in one.
+func bPanels(ws *Workspace, bt *Operand, j0, n, k0, k, m, rows int, c *common) panels {
 	if inPlace(bt, m) {
 		whole := n
 		if n%readColumns != 0 {
@@ -183,13 +186,16 @@ func bPanels(ws *Workspace, bt *Operand, j0, n, k0, k, m, rows int) panels {
 		p.below = min(k, bt.Cols-k0-k)
 		return p
 	}
-	p := panels{whole: n, pending: true, source: *bt, at: j0, rows: n, k0: k0, k: k}
-	size := table.nr * k
-	if m > rows {
-		p.each, size = k, roundUp(n, table.nr)*k
+	p := panels{whole: n, pending: true, source: *bt, at: j0, rows: n, k0: k0, k: k, common: c}
+	switch {
+	case c != nil:
+		p.each, p.data = k, c.data
+	case m > rows:
+		p.each, p.data = k, grow(&ws.b, roundUp(n, table.nr)*k)
+	default:
+		p.data = grow(&ws.b, table.nr*k)
 	}
-	p.data = grow(&ws.b, size)
-	p.away = size > block.away
+	p.away = len(p.data) > block.away
 	return p
 }
 
@@ -198,15 +204,22 @@ func (p *panels) pack(ws *Workspace, at, w int) {
 	if !p.pending {
 		return
 	}
+	if p.common != nil && !p.common.take(at) {
+		return
+	}
 	packPanels(p.data[at*p.each:], ws.stripOf(), &p.source, p.at+at, min(w, p.rows-at), p.k0, p.k, w)
+	if p.common != nil {
+		p.common.give(at)
+	}
 }
 
 // next returns what the band of w rows from row at on is of, to be fetched: what is packed then, or a panel that was packed long ago.
 func (p *panels) next(at, w int) ahead {
+	packed := !p.pending || p.common != nil && p.common.has(at)
 	switch {
-	case p.pending:
+	case !packed:
 		return aheadOf(&p.source, p.at+at, min(w, p.rows-at), p.k0, p.k)
-	case p.away && at < p.whole:
+	case (p.away || p.pending) && at < p.whole: // another core has packed it, where it is pending
 		return aheadAt(unsafe.Pointer(&p.data[at*p.each]), 0, 4*w*p.k, 1)
 	}
 	return ahead{}
