@@ -25,10 +25,12 @@ const loraRank = 16
 // passes measures reference passes and training steps of ours and of the peers: ours before and after each peer, so that a drift of the
 // machine meets both.
 func (b *bench) passes(ctx context.Context) error {
-	p := &report.Passes{MaxLength: b.maxLength, Pairs: b.sample.lengths(), IDs: b.sample.ids(), Steps: 3, Warm: 1, Rank: loraRank, Budget: reflogp.DefaultBatchTokens}
+	p := &report.Passes{MaxLength: b.maxLength, Pairs: b.sample.lengths(), IDs: b.sample.ids(), Steps: 3, Rank: loraRank, Budget: reflogp.DefaultBatchTokens}
 	if b.quick {
-		p.Steps, p.Warm = 1, 0
+		p.Steps = 1
 	}
+	p.Steps = min(p.Steps, max(len(p.Pairs)/4, 1))
+	p.Warm = min(1, p.Steps-1)
 	b.report.Passes = p
 	if err := b.makeCache(ctx); err != nil {
 		return err

@@ -43,8 +43,8 @@ func packPanels(dst, strip []float32, o *Operand, i0, m, k0, k, w int) {
 }
 
 // downRows is how many rows of A that lies column by column are packed at once, where the level has a packDown: two lines of a cache of each
-// column, which are read once. A panel at a time would read a line for each panel that has a part of it, and rows of C that are a multiple of 4 KB
-// apart do not stay in a cache meanwhile.
+// column, which are read once. A panel at a time would read a line for each panel that has a part of it, and lines of columns that are a multiple of
+// 4 KB apart do not stay in a cache meanwhile.
 const downRows = 32
 
 // stripK is the length of a strip along k.
