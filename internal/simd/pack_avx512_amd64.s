@@ -1,12 +1,25 @@
 #include "textflag.h"
 
+// COPYARGS reads the arguments of a copyN. Elements of src have 1<<shift bytes.
+#define COPYARGS(shift) \
+	MOVQ dst_base+0(FP), DI  \
+	MOVQ src_base+24(FP), SI \
+	MOVQ stride+48(FP), R8   \
+	MOVQ k+56(FP), CX        \
+	SHLQ $shift, R8
+
+// AGAIN goes on with the next group, which is bytes on in dst, or returns.
+#define AGAIN(bytes) \
+	ADDQ R8, SI     \
+	ADDQ $bytes, DI \
+	DECQ CX         \
+	JNZ  loop       \ // } while --k > 0
+	VZEROUPPER      \
+	RET
+
 // func copy48AVX512(dst, src []float32, stride, k int)
 TEXT ·copy48AVX512(SB), NOSPLIT, $0-64
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ stride+48(FP), R8
-	MOVQ k+56(FP), CX
-	SHLQ $2, R8
+	COPYARGS(2)
 
 loop: // do {
 	VMOVUPS (SI), Z0
@@ -15,50 +28,56 @@ loop: // do {
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
-	ADDQ    R8, SI
-	ADDQ    $192, DI
-	DECQ    CX
-	JNZ     loop // } while --k > 0
-	VZEROUPPER
-	RET
+	AGAIN(192)
 
 // func copy32AVX512(dst, src []float32, stride, k int)
 TEXT ·copy32AVX512(SB), NOSPLIT, $0-64
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ stride+48(FP), R8
-	MOVQ k+56(FP), CX
-	SHLQ $2, R8
+	COPYARGS(2)
 
 loop: // do {
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
-	ADDQ    R8, SI
-	ADDQ    $128, DI
-	DECQ    CX
-	JNZ     loop // } while --k > 0
-	VZEROUPPER
-	RET
+	AGAIN(128)
 
 // func copy8AVX512(dst, src []float32, stride, k int)
 TEXT ·copy8AVX512(SB), NOSPLIT, $0-64
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ stride+48(FP), R8
-	MOVQ k+56(FP), CX
-	SHLQ $2, R8
+	COPYARGS(2)
 
 loop: // do {
 	VMOVUPS (SI), Y0
 	VMOVUPS Y0, (DI)
-	ADDQ    R8, SI
-	ADDQ    $32, DI
-	DECQ    CX
-	JNZ     loop // } while --k > 0
-	VZEROUPPER
-	RET
+	AGAIN(32)
+
+// func copy48BF16AVX512(dst []float32, src []uint16, stride, k int)
+TEXT ·copy48BF16AVX512(SB), NOSPLIT, $0-64
+	COPYARGS(1)
+
+loop: // do {
+	VPMOVZXWD (SI), Z0
+	VPMOVZXWD 32(SI), Z1
+	VPMOVZXWD 64(SI), Z2
+	VPSLLD    $16, Z0, Z0
+	VPSLLD    $16, Z1, Z1
+	VPSLLD    $16, Z2, Z2
+	VMOVUPS   Z0, (DI)
+	VMOVUPS   Z1, 64(DI)
+	VMOVUPS   Z2, 128(DI)
+	AGAIN(192)
+
+// func copy32BF16AVX512(dst []float32, src []uint16, stride, k int)
+TEXT ·copy32BF16AVX512(SB), NOSPLIT, $0-64
+	COPYARGS(1)
+
+loop: // do {
+	VPMOVZXWD (SI), Z0
+	VPMOVZXWD 32(SI), Z1
+	VPSLLD    $16, Z0, Z0
+	VPSLLD    $16, Z1, Z1
+	VMOVUPS   Z0, (DI)
+	VMOVUPS   Z1, 64(DI)
+	AGAIN(128)
 
 // func copy4x8AVX512(dst []float32, step int, src []float32, stride, k int)
 TEXT ·copy4x8AVX512(SB), NOSPLIT, $0-72
@@ -85,52 +104,5 @@ loop: // do {
 	ADDQ    $32, R10
 	DECQ    CX
 	JNZ     loop // } while --k > 0
-	VZEROUPPER
-	RET
-
-// func copy48BF16AVX512(dst []float32, src []uint16, stride, k int)
-TEXT ·copy48BF16AVX512(SB), NOSPLIT, $0-64
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ stride+48(FP), R8
-	MOVQ k+56(FP), CX
-	SHLQ $1, R8
-
-loop: // do {
-	VPMOVZXWD (SI), Z0
-	VPMOVZXWD 32(SI), Z1
-	VPMOVZXWD 64(SI), Z2
-	VPSLLD    $16, Z0, Z0
-	VPSLLD    $16, Z1, Z1
-	VPSLLD    $16, Z2, Z2
-	VMOVUPS   Z0, (DI)
-	VMOVUPS   Z1, 64(DI)
-	VMOVUPS   Z2, 128(DI)
-	ADDQ      R8, SI
-	ADDQ      $192, DI
-	DECQ      CX
-	JNZ       loop // } while --k > 0
-	VZEROUPPER
-	RET
-
-// func copy32BF16AVX512(dst []float32, src []uint16, stride, k int)
-TEXT ·copy32BF16AVX512(SB), NOSPLIT, $0-64
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ stride+48(FP), R8
-	MOVQ k+56(FP), CX
-	SHLQ $1, R8
-
-loop: // do {
-	VPMOVZXWD (SI), Z0
-	VPMOVZXWD 32(SI), Z1
-	VPSLLD    $16, Z0, Z0
-	VPSLLD    $16, Z1, Z1
-	VMOVUPS   Z0, (DI)
-	VMOVUPS   Z1, 64(DI)
-	ADDQ      R8, SI
-	ADDQ      $128, DI
-	DECQ      CX
-	JNZ       loop // } while --k > 0
 	VZEROUPPER
 	RET
