@@ -219,7 +219,7 @@ func (p *panels) next(at, w int) ahead {
 	switch {
 	case !packed:
 		return aheadOf(&p.source, p.at+at, min(w, p.rows-at), p.k0, p.k)
-	case (p.away || p.pending) && at < p.whole: // another core has packed it, where it is pending
+	case p.away || p.pending: // another core has packed it, where it is pending
 		return aheadAt(unsafe.Pointer(&p.data[at*p.each]), 0, 4*w*p.k, 1)
 	}
 	return ahead{}

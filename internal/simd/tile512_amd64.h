@@ -15,8 +15,8 @@
 
 // LOADB loads a row of B.
 #define LOADB \
-	VMOVUPS (B), Z0   \ // b[l*ldb : +16]
-	VMOVUPS 64(B), Z1 \ // b[l*ldb+16 : +16]
+	VMOVUPS (B), Z0    \ // b[l*ldb : +16]
+	VMOVUPS 64(B), Z1  \ // b[l*ldb+16 : +16]
 	VMOVUPS 128(B), Z2 \ // b[l*ldb+32 : +16]
 	ADDQ    LDB, B
 
@@ -127,11 +127,11 @@ end:            \
 	JNE  strided   \
 	CMPQ LDB, $192 \
 	JNE  strided   \
-	COUNT(rest8)  \
+	COUNT(rest8)   \
 	AHEAD(steps, linesPacked, linePacked, fetchedPacked, fourPacked, endPacked) \
 	LEAQ 12(A0), A3 \
 	LEAQ 24(A0), A6 \
-	JMP  rest8    \
+	JMP  rest8     \
 strided:
 
 // BEGINTILES reads a columnKernel's arguments, and begins a tile: it reads C where products are added to it, and has the next tile's fetched; else
