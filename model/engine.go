@@ -17,8 +17,7 @@ const (
 	WantRouters                    // how experts were chosen; nothing where the model has none
 )
 
-// Scores holds a value a scored token, in the batch's order (see [Batch.Scored]). Slices that were not asked for are nil. They belong
-// to the caller.
+// Scores holds a value a scored token, in the batch's order (see [Batch.Scored]). Slices that were not asked for are nil.
 type Scores struct {
 	Logp      []float32 // (N) natural log-probability of the token
 	Entropy   []float32 // (N)
@@ -39,6 +38,7 @@ type Router struct {
 // A Scorer gives the log-probabilities of completion tokens. A pair's values are the same bits whatever else is in the batch, and
 // whatever the number of threads (docs/numerics.md). It serves one call at a time.
 type Scorer interface {
+	// Score's slices belong to the caller.
 	Score(ctx context.Context, b Batch, want Want) (Scores, error)
 	Config() *Config
 	// Numerics names the arithmetic, version and class. Example: "fma16/2".
@@ -49,7 +49,8 @@ type Scorer interface {
 // A Trainable is a Scorer whose parameters can be trained.
 type Trainable interface {
 	Scorer
-	// Forward is Score that keeps what Backward needs. Its values are Score's, bit for bit.
+	// Forward is Score that keeps what Backward needs. Its values are Score's, bit for bit. Of its slices only Routers is the caller's: the
+	// others hold until the next Forward, so that a step allocates none.
 	Forward(ctx context.Context, b Batch, want Want) (Scores, error)
 	// Backward adds to the gradients of the parameters, given d loss / d logp of every scored token of the last Forward, and, where a loss
 	// looks at it, d loss / d Router.Prob of every group; else nil.

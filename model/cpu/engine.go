@@ -72,9 +72,10 @@ type Engine struct {
 	rank, largestB      int // the adapter's greatest rank, and elements of a B
 	lowRank             lowRank
 	batch               run
-	kept                bool  // batch is that of the last Forward, until Backward
-	held                int64 // bytes of weights and gradients
-	panels              int64 // bytes of what the threads' products pack, at the most
+	scores              model.Scores // of the last Forward
+	kept                bool         // batch is that of the last Forward, until Backward
+	held                int64        // bytes of weights and gradients
+	panels              int64        // bytes of what the threads' products pack, at the most
 	bound               model.MemoryLimit
 
 	// The backward pass ends at layer lowest, and needs the gradient of its input only where the embedding below is trained.
@@ -205,7 +206,7 @@ func (e *Engine) Score(ctx context.Context, b model.Batch, want model.Want) (mod
 	return e.run(ctx, b, want, toScore)
 }
 
-// Forward is Score that keeps what Backward needs.
+// Forward is Score that keeps what Backward needs. The next Forward writes where its scores are, but for Routers.
 func (e *Engine) Forward(ctx context.Context, b model.Batch, want model.Want) (model.Scores, error) {
 	s, err := e.run(ctx, b, want, toTrain)
 	e.kept = err == nil
@@ -239,8 +240,14 @@ func (e *Engine) run(ctx context.Context, b model.Batch, want model.Want, why pu
 		}
 		e.forward(r, i)
 	}
-	s, err := e.predictAll(ctx, r, want)
-	if err != nil {
+	var s model.Scores
+	if why == toTrain {
+		e.scores = roomForScores(e.scores, len(r.target), want)
+		s = e.scores
+	} else {
+		s = roomForScores(s, len(r.target), want)
+	}
+	if err := e.predictAll(ctx, r, &s, want); err != nil {
 		return model.Scores{}, err
 	}
 	s.Routers, r.routers = r.routers, nil // what Backward computes again is not counted again

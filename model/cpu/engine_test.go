@@ -27,7 +27,7 @@ func score(t testing.TB, s model.Scorer, b model.Batch, want model.Want) model.S
 	return out
 }
 
-// train runs a forward and a backward pass and returns the scores and a copy of the gradients.
+// train runs a forward and a backward pass and returns copies of the log-probabilities and the gradients.
 func train(t testing.TB, e *Engine, b model.Batch, dLogp []float32) (model.Scores, map[string][]float32) {
 	t.Helper()
 	s, err := e.Forward(context.Background(), b, 0)
@@ -42,6 +42,7 @@ func train(t testing.TB, e *Engine, b model.Batch, dLogp []float32) (model.Score
 		grads[p.Name] = slices.Clone(p.Grad)
 		clear(p.Grad)
 	}
+	s.Logp = slices.Clone(s.Logp)
 	return s, grads
 }
 
@@ -410,6 +411,31 @@ func TestAfterFailures(t *testing.T) {
 				t.Errorf("the batch scored again (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Forward writes where its last scores are, whatever was asked for then, and never where Score's are.
+func TestWhoseScores(t *testing.T) {
+	s := smalls[0]
+	fresh := func() *Engine { return s.trainable(t, randomWeights(s.model(), 3), Options{}) }
+	data := samples(s.cfg.Vocab, 4)
+	long, short := batchOf(data...), batchOf(data[1])
+	want, wantShort := score(t, fresh(), long, wantAll), score(t, fresh(), short, wantAll)
+	e := fresh()
+	scored := score(t, e, long, wantAll)
+	for _, x := range []struct {
+		batch model.Batch
+		asked model.Want
+		want  model.Scores
+	}{{short, wantAll, wantShort}, {long, wantAll, want}, {long, 0, model.Scores{Logp: want.Logp}}, {short, wantAll, wantShort}} {
+		got, err := e.Forward(t.Context(), x.batch, x.asked)
+		if diff := cmp.Diff(x.want, got); err != nil || diff != "" {
+			t.Errorf("Forward (-want +got), %v:\n%s", err, diff)
+		}
+	}
+	score(t, e, short, wantAll)
+	if diff := cmp.Diff(want, scored); diff != "" {
+		t.Errorf("what was scored first is now (-was +is):\n%s", diff)
 	}
 }
 

@@ -82,14 +82,13 @@ func (t *tally) raise(top float32) (shrink float32) {
 }
 
 // predictAll fills in the scores of a batch, and, where a backward pass will ask for it, r.grads.pulls.
-func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model.Scores, error) {
+func (e *Engine) predictAll(ctx context.Context, r *run, s *model.Scores, want model.Want) error {
 	n := len(r.target)
-	s := newScores(n, want)
 	r.tallies = room(r.tallies, min(n, e.headRows))
 	tallies := r.tallies
 	for from := 0; from < n; from += e.headRows {
 		if err := ctx.Err(); err != nil {
-			return model.Scores{}, err
+			return err
 		}
 		target := r.target[from:min(from+e.headRows, n)]
 		e.gatherHead(r, from, len(target))
@@ -114,10 +113,10 @@ func (e *Engine) predictAll(ctx context.Context, r *run, want model.Want) (model
 			e.threads.Each(len(target), &e.loops.pulling)
 		}
 		for i := range target {
-			r.lse[from+i] = tallies[i].finish(&s, from+i, target[i], e.cfg.Vocab)
+			r.lse[from+i] = tallies[i].finish(s, from+i, target[i], e.cfg.Vocab)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // tallying adds a tile's logits to the tallies, and turns them into their e_v, or e_v·cap', where pulls ask for it.
@@ -173,21 +172,22 @@ func (l *pulling) Row(i int) {
 	simd.Add(d, row)
 }
 
-func newScores(n int, want model.Want) model.Scores {
-	s := model.Scores{Logp: make([]float32, n)}
-	if want&model.WantEntropy != 0 {
-		s.Entropy = make([]float32, n)
+// roomForScores returns room for n scores of each kind that is wanted, where s has some there.
+func roomForScores(s model.Scores, n int, want model.Want) model.Scores {
+	return model.Scores{
+		Logp:      room(s.Logp, n),
+		Entropy:   roomIf(want&model.WantEntropy != 0, s.Entropy, n),
+		Rank1:     roomIf(want&model.WantRank1 != 0, s.Rank1, n),
+		LogSumP2:  roomIf(want&model.WantLogSumP2 != 0, s.LogSumP2, n),
+		MeanLogit: roomIf(want&model.WantMeanLogit != 0, s.MeanLogit, n),
 	}
-	if want&model.WantRank1 != 0 {
-		s.Rank1 = make([]bool, n)
+}
+
+func roomIf[T any](wanted bool, buf []T, n int) []T {
+	if !wanted {
+		return nil
 	}
-	if want&model.WantLogSumP2 != 0 {
-		s.LogSumP2 = make([]float32, n)
-	}
-	if want&model.WantMeanLogit != 0 {
-		s.MeanLogit = make([]float32, n)
-	}
-	return s
+	return room(buf, n)
 }
 
 // finish writes a row's values to place i and returns its logsumexp. With p_v = e_v/sum:
