@@ -77,7 +77,6 @@ func BenchmarkVector(b *testing.B) {
 			f    func()
 		}{
 			{"Dot", func() { Dot(x, y) }},
-			{"Sum", func() { Sum(x) }},
 			{"Max", func() { Max(x) }},
 			{"Index", func() { Index(x, 99) }},
 			{"Sum64", func() { Sum64(x) }},

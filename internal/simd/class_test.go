@@ -5,6 +5,7 @@ import (
 	"hash"
 	"hash/fnv"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -41,7 +42,7 @@ func TestClass(t *testing.T) {
 		h, write, numbers := newDigest()
 		const n = 333
 		a, b, c, d, e := numbers(n), numbers(n), numbers(n), numbers(n), numbers(n)
-		write(Dot(a, b), Sum(a), float32(SumSq(b)), Max(c), ExpSum(e, a, 3), Exp1(a[0]), Log1(a[1]*a[1]))
+		write(Dot(a, b), Dot(a, slices.Repeat([]float32{1}, n)), float32(SumSq(b)), Max(c), ExpSum(e, a, 3), Exp1(a[0]), Log1(a[1]*a[1]))
 		write(e...)
 		Exp(c, a)
 		Axpy(c, 0.1, b)

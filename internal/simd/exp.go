@@ -92,7 +92,7 @@ func Exp(dst, src []float32) {
 //	for i, x := range src {
 //		dst[i] = Exp1(x - max)
 //	}
-//	return Sum(dst)
+//	return Σ dst[i], in 16 lanes
 //
 // dst may be src.
 func ExpSum(dst, src []float32, max float32) float32 {

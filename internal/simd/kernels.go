@@ -97,7 +97,6 @@ type kernels struct {
 	prefetch func(p uintptr, stride, rows, n int)
 
 	dot        func(a, b []float32) float32
-	sum        func(a []float32) float32
 	max        func(a []float32) float32
 	exp        func(dst, src []float32)
 	expSum     func(dst, src []float32, max float32) float32

@@ -23,7 +23,6 @@ var neon = kernels{
 	packBF16:   packBF16NEON,
 	prefetch:   prefetchRows,
 	dot:        dotNEON,
-	sum:        sumNEON,
 	max:        maxNEON,
 	exp:        expNEON,
 	expSum:     expSumNEON,

@@ -15,7 +15,6 @@ var generic = kernels{
 	packBF16:    packBF16Generic,
 	prefetch:    prefetchGeneric,
 	dot:         dotGeneric,
-	sum:         sumGeneric,
 	max:         maxGeneric,
 	exp:         expGeneric,
 	expSum:      expSumGeneric,

@@ -20,9 +20,6 @@ func Dot(a, b []float32) float32 {
 	return table.dot(a, b)
 }
 
-// Sum returns Σ a[i], in 16 lanes.
-func Sum(a []float32) float32 { return table.sum(a) }
-
 // Max returns the greatest element, -Inf of none. NaNs are passed over.
 func Max(a []float32) float32 { return table.max(a) }
 

@@ -7,12 +7,6 @@ func dotAVX2(a, b []float32) float32
 func dotAVX512(a, b []float32) float32
 
 //go:noescape
-func sumAVX2(a []float32) float32
-
-//go:noescape
-func sumAVX512(a []float32) float32
-
-//go:noescape
 func maxAVX2(a []float32) float32
 
 //go:noescape

@@ -58,37 +58,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func sumAVX2(a []float32) float32
-TEXT ·sumAVX2(SB), NOSPLIT, $0-28
-	MOVQ   a_base+0(FP), SI
-	MOVQ   a_len+8(FP), CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	SUBQ   $16, CX
-	JL     tail
-
-loop: // while n >= 16 {
-	VADDPS (SI), Y0, Y0
-	VADDPS 32(SI), Y1, Y1
-	ADDQ   $64, SI
-	SUBQ   $16, CX
-	JGE    loop // }
-
-tail:
-	ADDQ       $16, CX
-	JZ         done
-	TAIL(CX)
-	VMASKMOVPS (SI), Y14, Y2
-	VMASKMOVPS 32(SI), Y15, Y3
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-
-done:
-	TREE
-	VMOVSS X0, ret+24(FP)
-	VZEROUPPER
-	RET
-
 // func maxAVX2(a []float32) float32
 TEXT ·maxAVX2(SB), NOSPLIT, $0-28
 	MOVQ         a_base+0(FP), SI

@@ -7,9 +7,6 @@ package simd
 func dot16NEON(s *lanes, a, b []float32)
 
 //go:noescape
-func sum16NEON(s *lanes, a []float32)
-
-//go:noescape
 func max16NEON(a []float32) float32
 
 //go:noescape
@@ -58,16 +55,6 @@ func dotNEON(a, b []float32) float32 {
 	if n < len(a) {
 		x, y := padded16(a[n:]), padded16(b[n:])
 		dot16NEON(&s, x[:], y[:])
-	}
-	return s.sum()
-}
-
-func sumNEON(a []float32) float32 {
-	var s lanes
-	n := len(a) &^ 15
-	sum16NEON(&s, a[:n])
-	for l, x := range a[n:] {
-		s[l] += x // +0 leaves the other lanes alone: none is -0
 	}
 	return s.sum()
 }

@@ -27,27 +27,6 @@ done:
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R0)
 	RET
 
-// func sum16NEON(s *lanes, a []float32)
-TEXT ·sum16NEON(SB), NOSPLIT, $0-32
-	MOVD s+0(FP), R0
-	MOVD a_base+8(FP), R1
-	MOVD a_len+16(FP), R3
-	VLD1 (R0), [V0.S4, V1.S4, V2.S4, V3.S4]
-	CBZ  R3, done
-
-loop: // do {
-	VLD1.P 64(R1), [V4.S4, V5.S4, V6.S4, V7.S4]
-	FADD(4, 0, 0)
-	FADD(5, 1, 1)
-	FADD(6, 2, 2)
-	FADD(7, 3, 3)
-	SUB    $16, R3
-	CBNZ   R3, loop // } while n -= 16, n > 0
-
-done:
-	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R0)
-	RET
-
 // GREATER is M = X where X > M, else M, so M where X is a NaN. It overwrites T.
 #define GREATER(X, T, M) \
 	FCMGT(M, X, T)  \

@@ -41,23 +41,6 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-52
 	VZEROUPPER
 	RET
 
-// func sumAVX512(a []float32) float32
-TEXT ·sumAVX512(SB), NOSPLIT, $0-28
-	MOVQ      a_base+0(FP), SI
-	MOVQ      a_len+8(FP), CX
-	VXORPS    Z0, Z0, Z0
-	GROUPS
-	VADDPS    (SI), Z0, Z0
-	ADDQ      $64, SI
-	REST
-	VMOVUPS.Z (SI), K1, Z2
-	VADDPS    Z2, Z0, Z0
-	DONE
-	TREE512
-	VMOVSS    X0, ret+24(FP)
-	VZEROUPPER
-	RET
-
 // func maxAVX512(a []float32) float32
 //
 // A maximum does not depend on the order, so four chains run side by side. VMAXPS gives its first operand, as written here, when one is a
