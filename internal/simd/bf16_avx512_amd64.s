@@ -112,6 +112,7 @@ TEXT ·roundPairs16AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTD AX, Z4
 
 loop: // do {
+	PREFETCHT0 512(SI) // a strip of pairs on: the next one of this row
 	VMOVUPS  (SI), Z0
 	VCMPPS   $3, Z0, Z0, K1 // NaN
 	VPSRLD   $16, Z0, Z1
